@@ -12,7 +12,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("quantizer", "dqc", f"{_QUANTIZERS}.dqc:DQCQuantizer", f"{_OPTIONS}:DQCOptions"),
     Entry("quantizer", "sqc", f"{_QUANTIZERS}.sqc:SQCQuantizer", f"{_OPTIONS}:SQCOptions"),
     *(
-        Entry("quantizer", name, f"{_QUANTIZERS}.nni_own:{attribute}", f"{_OPTIONS}:NNIOptions")
+        Entry("quantizer", name, f"nni.compression.quantization:{attribute}", f"{_OPTIONS}:NNIOptions")
         for name, attribute in (
             ("qat", "QATQuantizer"),
             ("lsq", "LsqQuantizer"),

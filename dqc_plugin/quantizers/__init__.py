@@ -1,0 +1,1 @@
+"""NNI quantizers on codebooks; ``dqc_plugin.quantizers.options`` stays importable without NNI."""

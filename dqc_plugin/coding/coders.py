@@ -1,0 +1,68 @@
+"""Coders of one tensor: the positions of its kept weights and their indices, to bytes and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqc_plugin.coding import positions, symbols
+
+
+@dataclass(frozen=True)
+class KeptIndices:
+    """The weights of a tensor that are not zero.
+
+    size: weights in the tensor.
+    positions: int64 (n,), ascending, in the flattened tensor; None if every weight is kept.
+    indices: uint8 (n,), the codeword of each.
+    """
+
+    size: int
+    positions: NDArray[np.int64] | None
+    indices: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The two byte streams of a tensor."""
+
+    positions: bytes
+    indices: bytes
+
+
+class Coder(Protocol):
+    """What ``coder:`` in a schedule names."""
+
+    def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
+        """Bytes from which :meth:`decode` gives the same back; every index is below ``codebook_size`` (1 to 256)."""
+
+    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+        """The ``count`` kept of ``size`` weights.
+
+        The bytes may be anyone's: raises ArtifactError, and takes no memory that they do not account for, if they
+        are not what ``encode`` makes.
+        """
+
+
+@dataclass(frozen=True)
+class StreamCoder:
+    """Each stream in the smallest of its forms; without entropy coding, bit packed."""
+
+    entropy_coded: bool
+
+    def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
+        return Coded(
+            positions.encode(kept.positions, kept.size, self.entropy_coded),
+            symbols.encode(kept.indices, codebook_size, self.entropy_coded),
+        )
+
+    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+        places = positions.decode(coded.positions, count, size)
+        return KeptIndices(size, places, symbols.decode(coded.indices, count, codebook_size))
+
+
+huffman = StreamCoder(entropy_coded=True)
+packed = StreamCoder(entropy_coded=False)

@@ -1,0 +1,58 @@
+"""Bit packing: ``width`` bits a symbol, the first symbol in the lowest bits, little-endian.
+
+Eight symbols make one 64-bit word with a symbol in each byte. Three rounds push neighbours together (pairs of bytes,
+of 16 and of 32 bits), so that the word's lowest ``width`` bytes hold all eight. Unpacking runs the rounds backwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqc_plugin.errors import ArtifactError
+
+_LANES = (8, 16, 32)
+
+
+def width_of(alphabet: int) -> int:
+    """Bits (1 to 8) that hold the symbols 0 .. alphabet - 1."""
+    return max(1, (alphabet - 1).bit_length())
+
+
+def packed_length(count: int, width: int) -> int:
+    """Bytes of so many packed symbols."""
+    return -(-count * width // 8)
+
+
+def pack(symbols: NDArray[np.uint8], width: int) -> bytes:
+    """Symbols (n,), each below 2^width, as ceil(n * width / 8) bytes; unused bits are 0."""
+    padded = np.zeros(-(-len(symbols) // 8) * 8, np.uint8)
+    padded[: len(symbols)] = symbols
+    words = padded.view("<u8")
+    for lane in _LANES:
+        low, used = _low_halves(lane, width)
+        words = (words & low) | ((words >> np.uint64(lane)) & low) << used
+    rows = words.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
+    return rows[:, :width].tobytes()[: packed_length(len(symbols), width)]
+
+
+def unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
+    """The ``count`` symbols that :func:`pack` made ``data`` of; ArtifactError if the length does not fit."""
+    if len(data) != packed_length(count, width):
+        raise ArtifactError(f"{count} packed symbols of {width} bits take {packed_length(count, width)} bytes, "
+                            f"not {len(data)}")
+    groups = -(-count // 8)
+    rows = np.zeros((groups, 8), np.uint8)
+    rows[:, :width] = np.frombuffer(data.ljust(groups * width, b"\0"), np.uint8).reshape(groups, width)
+    words = rows.reshape(-1).view("<u8")
+    for lane in reversed(_LANES):
+        low, used = _low_halves(lane, width)
+        words = (words & low) | ((words >> used) & low) << np.uint64(lane)
+    return words.astype("<u8", copy=False).view(np.uint8)[:count]
+
+
+def _low_halves(lane: int, width: int) -> tuple[np.uint64, np.uint64]:
+    """The mask of the used bits in the lower lane of each pair of lanes, and how many those are."""
+    used = width * lane // 8
+    mask = sum(((1 << used) - 1) << at for at in range(0, 64, 2 * lane))
+    return np.uint64(mask), np.uint64(used)

@@ -1,0 +1,94 @@
+"""Everything that is wrong with a schedule, gathered and told at once, a line each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from dqc_plugin.errors import ScheduleError
+
+Key = str | int
+Keys = tuple[Key, ...]
+
+
+class Position(NamedTuple):
+    """Place of a key in a file, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the keys of a schedule come from: a file with positions, ``--set`` overrides, or neither (a mapping).
+
+    Two origins are always equal: schedules are compared by what they say, not by where it stands.
+    """
+
+    file: str | None = field(default=None, compare=False)
+    positions: Mapping[Keys, Position] = field(default_factory=dict, compare=False)
+    overrides: Mapping[Keys, str] = field(default_factory=dict, compare=False)
+
+    def with_override(self, keys: Keys, text: str) -> Origin:
+        """The origin after ``--set text`` has replaced or added what stands at these keys."""
+        positions = {at: place for at, place in self.positions.items() if at[: len(keys)] != keys}
+        overrides = {at: given for at, given in self.overrides.items() if at[: len(keys)] != keys}
+        return replace(self, positions=positions, overrides={**overrides, keys: text})
+
+    def place(self, keys: Keys) -> Place:
+        """Where these keys, or the nearest ones around them, were given."""
+        for length in range(len(keys), -1, -1):
+            at = keys[:length]
+            if at in self.overrides:
+                return Place((1, list(self.overrides).index(at), 0), f"--set {self.overrides[at]}: ")
+            if at in self.positions:
+                return self.in_file(self.positions[at])
+        return Place((0, 0, 0), "")
+
+    def in_file(self, position: Position) -> Place:
+        """The place of a position in this origin's file."""
+        return Place((0, *position), f"{self.file}:{position.line}: ")
+
+
+class Place(NamedTuple):
+    """How one place sorts (the file first, then the overrides in their order) and how it is written."""
+
+    order: tuple[int, int, int]
+    label: str
+
+
+class Problems:
+    """Gathers the problems of one schedule."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._found: dict[str, tuple[int, int, int]] = {}
+
+    def add(self, keys: Keys, text: str, position: Position | None = None) -> None:
+        """One problem at these keys; ``position`` where they stand at another place than the origin says."""
+        place = self.origin.in_file(position) if position and self.origin.file else self.origin.place(keys)
+        path = show_keys(keys)
+        self._found.setdefault(f"{place.label}{path}{': ' if path else ''}{text}", place.order)
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def raise_if_any(self) -> None:
+        """ScheduleError with all problems, a line each, in the order of the file."""
+        if self._found:
+            raise ScheduleError("\n".join(sorted(self._found, key=self._found.__getitem__)))
+
+
+def show_keys(keys: Keys) -> str:
+    """``stages[1].layers["re:conv.*"].bits``; ``--set`` reads the same notation."""
+    shown = "".join(_show_key(key) for key in keys)
+    return shown.removeprefix(".")
+
+
+def _show_key(key: Key) -> str:
+    if isinstance(key, int):
+        return f"[{key}]"
+    return f".{key}" if re.fullmatch(r"[A-Za-z_][\w-]*", key) else f"[{json.dumps(key, ensure_ascii=False)}]"

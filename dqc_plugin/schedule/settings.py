@@ -1,0 +1,137 @@
+"""How a stage trains: optimizer, learning rate, loss, epochs. Frozen data with the defaults of every key."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+
+class Frozen(BaseModel):
+    """Base of all parts of a schedule: read-only, no unknown key, no value of another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SGD(Frozen):
+    name: Literal["sgd"] = "sgd"
+    lr: float = Field(0.05, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0)
+
+    @field_validator("nesterov")
+    @classmethod
+    def _has_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and info.data.get("momentum") == 0:
+            raise ValueError("needs a momentum above 0")
+        return nesterov
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Frozen):
+    name: Literal["adam"] = "adam"
+    lr: float = Field(1e-3, gt=0)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), strict=False)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class AdamW(Frozen):
+    name: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), strict=False)
+    weight_decay: float = Field(0.01, ge=0)
+
+
+class Constant(Frozen):
+    """lr after a linear rise over the first warmup_epochs; the other schedules have the same warm-up."""
+
+    name: Literal["constant"] = "constant"
+    warmup_epochs: float = Field(0.0, ge=0)
+
+
+class Cosine(Frozen):
+    """Half a cosine from lr to final_fraction * lr at the end of the stage."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0)
+    final_fraction: float = Field(0.0, ge=0, le=1)
+
+
+class Step(Frozen):
+    """lr times gamma after every step_epochs."""
+
+    name: Literal["step"] = "step"
+    warmup_epochs: float = Field(0.0, ge=0)
+    step_epochs: int = Field(ge=1)
+    gamma: float = Field(0.1, gt=0, le=1)
+
+
+class MultiStep(Frozen):
+    """lr times gamma after each of milestones_epochs."""
+
+    name: Literal["multistep"] = "multistep"
+    warmup_epochs: float = Field(0.0, ge=0)
+    milestones_epochs: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, strict=False)
+    gamma: float = Field(0.1, gt=0, le=1)
+
+    @field_validator("milestones_epochs")
+    @classmethod
+    def _rising(cls, milestones: tuple[int, ...]) -> tuple[int, ...]:
+        if any(late <= early for early, late in pairwise(milestones)):
+            raise ValueError(f"must rise, not {list(milestones)}")
+        return milestones
+
+
+class OneCycle(Frozen):
+    """Linear rise to lr over warmup_epochs (None: 30 % of the stage), then half a cosine to final_fraction * lr."""
+
+    name: Literal["one_cycle"] = "one_cycle"
+    warmup_epochs: float | None = Field(None, ge=0)
+    final_fraction: float = Field(0.0, ge=0, le=1)
+
+
+class CrossEntropy(Frozen):
+    """Softmax cross entropy, plus l1 * sum|w| and l2 / 2 * sum w^2 over the weights of the compressed layers.
+
+    The terms of the paper's Tables 2 and 3. weight_decay of SGD is the same as l2 on all parameters.
+    """
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+    l1: float = Field(0.0, ge=0)
+    l2: float = Field(0.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+Optimizer = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]
+LRSchedule = Annotated[Constant | Cosine | Step | MultiStep | OneCycle, Field(discriminator="name")]
+Loss = CrossEntropy
+
+# The choices of each key that holds a mapping with a name; the first is the default.
+CHOICES: dict[str, tuple[type[Frozen], ...]] = {
+    "optimizer": (SGD, Adam, AdamW),
+    "lr_schedule": (Constant, Cosine, Step, MultiStep, OneCycle),
+    "loss": (CrossEntropy,),
+}
+
+
+class TrainSettings(Frozen):
+    """How one stage trains, complete: its own keys over those of the schedule's ``train`` over these defaults."""
+
+    epochs: int = Field(0, ge=0)
+    batch_size: int = Field(128, ge=1)
+    optimizer: Optimizer = SGD()
+    lr_schedule: LRSchedule = Constant()
+    loss: Loss = CrossEntropy()
+    gradient_clip_norm: float | None = Field(None, gt=0)
+
+
+TRAIN_KEYS: tuple[str, ...] = tuple(TrainSettings.model_fields)
+
+
+def choice_name(choice: type[Frozen]) -> str:
+    """The name by which a schedule picks an optimizer, a learning rate schedule or a loss."""
+    return str(choice.model_fields["name"].default)
