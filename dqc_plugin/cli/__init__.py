@@ -1,0 +1,33 @@
+"""The ``dqc`` command: one file a command; errors that a user can act on end in one message, not a traceback."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dqc_plugin.cli.check import check
+from dqc_plugin.cli.inspect import inspect
+from dqc_plugin.cli.run import run
+from dqc_plugin.cli.verify import verify
+from dqc_plugin.errors import DQCError
+
+app = typer.Typer(
+    help="From a trained PyTorch network to a small, verified file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run, check, inspect, verify):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: exit code 0, 1 for an error with its message, 2 for wrong usage, 130 for Ctrl-C."""
+    try:
+        app()
+    except DQCError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last epoch", file=sys.stderr)
+        sys.exit(130)

@@ -74,6 +74,7 @@ def floor_power_of_two(magnitudes: Tensor) -> Tensor:
     """2^floor(log2(x)) of each x >= 0, same shape and dtype; 0 of 0, infinity of infinity and NaN."""
     wide = magnitudes.to(working_dtype(magnitudes.dtype))
     form = float_format(wide.dtype)
-    lift = torch.where(wide < torch.finfo(wide.dtype).smallest_normal, form.lift, 1.0).to(wide.dtype)
+    subnormal = wide < torch.finfo(wide.dtype).smallest_normal
+    lift = torch.where(subnormal, wide.new_full((), form.lift), wide.new_ones(()))
     powers = ((wide * lift).view(form.integer) & form.exponent_mask).view(wide.dtype)
     return (powers / lift).to(magnitudes.dtype)

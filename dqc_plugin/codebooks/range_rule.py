@@ -35,7 +35,7 @@ def fit_power_of_two(
     """
     kept = weights if mask is None else weights * mask
     codebook = PowerOfTwo(bits, zero, floor_power_of_two(_largest_magnitude(kept, per_channel)))
-    return codebook if range_rule == "max" else _least_squares(kept, codebook, mask)
+    return codebook if range_rule == "max" or not kept.numel() else _least_squares(kept, codebook, mask)
 
 
 def require_finite(codebook: PowerOfTwo, name: str) -> None:

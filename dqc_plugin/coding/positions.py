@@ -2,6 +2,7 @@
 
 An empty stream keeps every weight. Otherwise the first byte is 0 for a mask, a symbol 0 or 1 a weight, or the width
 of gap fields; then the number of fillers follows as a varint. The rest is a stream of symbols (``symbols.py``).
+A stream has at least a byte for each 2040 weights, so that a short one cannot ask for much memory.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dqc_plugin.errors import ArtifactError
 
 Positions = NDArray[np.int64]
 _MASK = 0
+_WEIGHTS_PER_BYTE = 8 * 255  # that of gaps which are fillers only, a bit each
 _ENTROPY_CODED_WIDTH = 8  # a Huffman code makes wide fields cheap, and they need the fewest fillers
 
 
@@ -30,6 +32,8 @@ def decode(data: bytes, count: int, size: int) -> Positions | None:
         if count != size:
             raise ArtifactError(f"no positions are given for {count} of {size} weights")
         return None
+    if size > _WEIGHTS_PER_BYTE * len(data):
+        raise ArtifactError(f"{len(data)} bytes of positions cannot stand for {size} weights")
     width = data[0]
     if width == _MASK:
         return _unmask(symbols.decode(data[1:], size, 2), count)
@@ -41,13 +45,21 @@ def decode(data: bytes, count: int, size: int) -> Positions | None:
 
 
 def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[bytes]:
+    least = -(-size // _WEIGHTS_PER_BYTE)
     mask = np.zeros(size, np.uint8)
     mask[positions] = 1
-    yield bytes([_MASK]) + symbols.encode(mask, 2, entropy_coded)
+    yield bytes([_MASK]) + symbols.encode(mask, 2, entropy_coded, least)
+    if entropy_coded and _come_in_runs(positions):
+        yield bytes([_MASK]) + symbols.encode_runs(mask, least)
     for width in {gaps.narrowest(positions, size)} | ({_ENTROPY_CODED_WIDTH} if entropy_coded else set()):
         fields = gaps.encode(positions, size, width)
         head = bytes([width]) + varint.put(len(fields) - len(positions))
-        yield head + symbols.encode(fields, 1 << width, entropy_coded)
+        yield head + symbols.encode(fields, 1 << width, entropy_coded, least)
+
+
+def _come_in_runs(positions: NDArray[np.int64]) -> bool:
+    """True if most kept weights stand next to another, as when whole filters are pruned."""
+    return int(np.count_nonzero(np.diff(positions) == 1)) * 4 > len(positions) * 3
 
 
 def _unmask(mask: NDArray[np.uint8], count: int) -> Positions:

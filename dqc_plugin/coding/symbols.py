@@ -19,9 +19,17 @@ from dqc_plugin.errors import ArtifactError
 _TOGETHER, _RANKED = 0x0F, 0x10
 
 
-def encode(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool) -> bytes:
-    """Symbols (n,), each below ``alphabet`` (1 to 256); only bit packing unless ``entropy_coded``."""
-    return min(_forms(symbols, alphabet, entropy_coded), key=len)
+def encode(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool, least: int = 0) -> bytes:
+    """Symbols (n,), each below ``alphabet`` (1 to 256); only bit packing unless ``entropy_coded``.
+
+    least: a Huffman-coded stream is filled up to so many bytes.
+    """
+    return min(_forms(symbols, alphabet, entropy_coded, least), key=len)
+
+
+def encode_runs(bits: NDArray[np.uint8], least: int = 0) -> bytes:
+    """Symbols 0 and 1 (n,) that come in runs, as the mask of a layer whose whole filters are pruned."""
+    return bytes([8]) + huffman.encode(group(bits, 2, 8), runs=True, least=least)
 
 
 def decode(data: bytes, count: int, alphabet: int) -> NDArray[np.uint8]:
@@ -39,7 +47,7 @@ def decode(data: bytes, count: int, alphabet: int) -> NDArray[np.uint8]:
     return ungroup(ranks, count, letters, 1)
 
 
-def _forms(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool) -> Iterator[bytes]:
+def _forms(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool, least: int) -> Iterator[bytes]:
     yield bytes([0]) + packed.pack(symbols, packed.width_of(alphabet))
     used = np.flatnonzero(np.bincount(symbols, minlength=alphabet)).astype(np.uint8)
     ranked, ranks, letters = 0, symbols, b""
@@ -50,11 +58,12 @@ def _forms(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool) -> It
     if not entropy_coded:
         return
     most = most_in_a_byte(alphabet)
-    for together in {most, most - 1} - {0, 7}:
+    for together in (most,) if most in (1, 8) else (most, most - 1):
         if together == 1:
-            yield bytes([1]) + huffman.encode(symbols)
+            yield bytes([1]) + huffman.encode(symbols, least=least)
         else:
-            yield bytes([together | ranked]) + letters + huffman.encode(group(ranks, alphabet, together))
+            grouped = group(ranks, alphabet, together)
+            yield bytes([together | ranked]) + letters + huffman.encode(grouped, least=least)
 
 
 def _ranks(symbols: NDArray[np.uint8], used: NDArray[np.uint8]) -> NDArray[np.uint8]:

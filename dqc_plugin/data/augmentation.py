@@ -50,7 +50,7 @@ AUGMENTATIONS = {
 
 
 def find_augmentation(name: str) -> Augmentation:
-    """"none", "crop_flip" (CIFAR: up to 4 pixels, flipped or not) or "shift" (MNIST: up to 2 pixels)."""
+    """ "none", "crop_flip" (CIFAR: up to 4 pixels, flipped or not) or "shift" (MNIST: up to 2 pixels)."""
     if name not in AUGMENTATIONS:
         raise ConfigError(f"unknown augmentation {name!r}{did_you_mean(name, AUGMENTATIONS)}")
     return AUGMENTATIONS[name]

@@ -67,9 +67,13 @@ class Batches:
         if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise ConfigError(f"batch_size must be a whole number of at least 1, not {self.batch_size!r}")
         if len(self) == 0:
-            raise ConfigError(f"{len(self.part)} images give no batch of {self.batch_size} (drop_last: {self.drop_last})")
+            raise ConfigError(
+                f"{len(self.part)} images give no batch of {self.batch_size} (drop_last: {self.drop_last})"
+            )
         if self.part.images.ndim != 4 and not self._augmentation.is_none:
-            raise ConfigError(f"augmentation needs images (N, C, H, W), not {tuple(self.part.images.shape)}; use 'none'")
+            raise ConfigError(
+                f"augmentation needs images (N, C, H, W), not {tuple(self.part.images.shape)}; use 'none'"
+            )
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -27,6 +27,7 @@ class DataSet:
 
     @property
     def channels(self) -> int:
+        """Channels of an image, or features."""
         return self.train.images.shape[1]
 
     @property

@@ -23,4 +23,5 @@ class Part:
         return Part(self.images.index_select(0, index), self.labels.index_select(0, index))
 
     def to(self, device: torch.device | str) -> Part:
+        """The same part kept on a device."""
         return Part(self.images.to(device), self.labels.to(device))

@@ -122,7 +122,6 @@ def _initialise(model: nn.Module) -> None:
     """He initialisation (He et al. 2015): weights normal with variance 2 / fan_in (1 / fan_in for fc), biases zero."""
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            gain = "relu" if isinstance(module, nn.Conv2d) else "linear"
-            nn.init.kaiming_normal_(module.weight, nonlinearity=gain)
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu" if isinstance(module, nn.Conv2d) else "linear")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

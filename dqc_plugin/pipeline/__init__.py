@@ -1,0 +1,5 @@
+"""Runs a schedule: stages, training loop, checkpoints, resume."""
+
+from dqc_plugin.pipeline.run import RunResult, run
+
+__all__ = ["RunResult", "run"]

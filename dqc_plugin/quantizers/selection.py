@@ -47,7 +47,8 @@ def _check_matches(model: nn.Module, config: Config, where: str) -> None:
             raise ConfigError(f"{where}: the model has no layer of type {name!r}{did_you_mean(name, types)}")
     for pattern in config.get("op_names_re", []):
         if not any(re.match(pattern, name) for name in modules):
-            raise ConfigError(f"{where}: no layer's name matches {pattern!r}; the layers: {', '.join(filter(None, modules))}")
+            layers = ", ".join(filter(None, modules))
+            raise ConfigError(f"{where}: no layer's name matches {pattern!r}; the layers: {layers}")
     if not select_modules_by_config(model, config)[0]:
         raise ConfigError(f"{where}: nothing is left after the exclusions")
 

@@ -1,38 +1,30 @@
-"""What may stand in an NNI ``config_list`` for a codebook quantizer: NNI's own keys, and ours in ``target_settings``."""
+"""What an NNI ``config_list`` may say to a codebook quantizer: NNI's own keys, and ours in ``target_settings``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dqc_plugin.codebooks import Gradient, RangeRule
 from dqc_plugin.errors import ConfigError, did_you_mean
 
 _NNI_KEYS = frozenset({"quant_dtype", "quant_scheme", "granularity"})
 
 
 class TargetSettings(BaseModel):
-    """The settings of one quantized parameter, as ``target_settings`` gives them; our keys have these defaults.
+    """The settings of one quantized parameter, as NNI's config gives them; subclasses add their own keys.
 
-    zero: a zero codeword.
-    range: where the codebook ends, ``max`` (the paper) or ``mse`` (least squared error).
-    gradient: ``straight_through`` or ``magnitude`` (the authors' code).
-    refresh_every_steps: the codebook is derived again after every so many optimizer steps.
-    freeze_after_steps, freeze_after_epochs: it stays as it is from then on; 0 is at once, None is never.
+    quant_dtype: NNI's way to say bits, ``int5`` for 5 (its default is ``int8``).
+    granularity: ``default`` is one codebook for the tensor, ``out_channel`` one for each output channel.
+    freeze_after_steps, freeze_after_epochs: the codebook stays as it is from then on; 0 is at once, None is never.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    own_keys: ClassVar[frozenset[str]]
 
     quant_dtype: str | None = None
     granularity: str | None = None
-    zero: bool = True
-    range: RangeRule = "max"
-    gradient: Gradient = "straight_through"
-    refresh_every_steps: int = Field(1, ge=1)
     freeze_after_steps: int | None = Field(None, ge=0)
     freeze_after_epochs: float | None = Field(None, ge=0)
 
@@ -46,9 +38,14 @@ class TargetSettings(BaseModel):
             raise ValueError(f"granularity must be default (per tensor) or out_channel, not {self.granularity!r}")
         return self
 
+    @classmethod
+    def own_keys(cls) -> set[str]:
+        """The keys that NNI does not know."""
+        return cls.model_fields.keys() - _NNI_KEYS
+
     @property
     def bits(self) -> int:
-        """Index width; NNI's default is 8."""
+        """Index width."""
         return int((self.quant_dtype or "int8").removeprefix("int"))
 
     @property
@@ -64,14 +61,14 @@ class TargetSettings(BaseModel):
         return round(self.freeze_after_epochs * steps_per_epoch)
 
 
-TargetSettings.own_keys = frozenset(TargetSettings.model_fields) - _NNI_KEYS
+Settings = TypeVar("Settings", bound=TargetSettings)
 
 
-def parse_settings(setting: Mapping[str, Any], where: str) -> TargetSettings:
+def parse_settings(kind: type[Settings], setting: Mapping[str, Any], where: str) -> Settings:
     """Our view of one target's setting; NNI's other keys are NNI's to check. ConfigError says where and what."""
-    known = {key: value for key, value in setting.items() if key in TargetSettings.model_fields}
+    known = {key: value for key, value in setting.items() if key in kind.model_fields}
     try:
-        return TargetSettings(**known)
+        return kind(**known)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -79,23 +76,27 @@ def parse_settings(setting: Mapping[str, Any], where: str) -> TargetSettings:
         raise ConfigError(f"{where}: {key + ': ' if key else ''}{reason}") from None
 
 
-def split_own_keys(config: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A copy of a ``config_list`` entry without our keys, for NNI's schema; ConfigError for misplaced or unknown ones."""
+def without_own_keys(kind: type[TargetSettings], config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A copy of a ``config_list`` entry for NNI's schema; ConfigError for a misplaced or unknown key of ours."""
     plain = dict(config)
-    for key in TargetSettings.own_keys & plain.keys():
-        raise ConfigError(f"{where}: {key!r} belongs under target_settings, e.g. target_settings: {{weight: {{{key}: ...}}}}")
+    for key in kind.own_keys() & plain.keys():
+        raise ConfigError(f"{where}: {key!r} belongs under target_settings: {{weight: {{{key}: ...}}}}")
     if "fuse_names" in plain:
-        raise ConfigError(f"{where}: fuse_names is not supported: a folded batch norm would move weights off the codebook")
-    settings = plain.get("target_settings") or {}
-    plain["target_settings"] = {name: _without_own(setting, f"{where}.{name}") for name, setting in settings.items()}
+        raise ConfigError(f"{where}: fuse_names: a batch norm folded into the weights would move them off the codebook")
+    parse_settings(kind, plain, where)
+    plain.setdefault("quant_dtype", None)  # NNI's schema wants the key, here and below
+    settings = plain.pop("target_settings", None)
+    if settings:
+        plain["target_settings"] = {
+            name: _target_without_own_keys(kind, value, f"{where}.{name}") for name, value in settings.items()
+        }
     return plain
 
 
-def _without_own(setting: Mapping[str, Any], where: str) -> dict[str, Any]:
-    valid = TargetSettings.own_keys | _NNI_KEYS
+def _target_without_own_keys(kind: type[TargetSettings], setting: Mapping[str, Any], where: str) -> dict[str, Any]:
+    valid = kind.own_keys() | _NNI_KEYS
     for key in setting:
         if key not in valid:
             raise ConfigError(f"{where}: unknown key {key!r}{did_you_mean(key, valid)}")
-    parse_settings(setting, where)
-    rest = {key: value for key, value in setting.items() if key not in TargetSettings.own_keys}
-    return {"quant_dtype": None, **rest}  # NNI's schema wants the key
+    parse_settings(kind, setting, where)
+    return {"quant_dtype": None, **{key: value for key, value in setting.items() if key in _NNI_KEYS}}

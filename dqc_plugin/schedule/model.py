@@ -5,14 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SerializeAsAny, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+)
+from typing_extensions import Self
 
 from dqc_plugin.registry import import_attribute, lookup
-from dqc_plugin.schedule.problems import Keys, Origin
+from dqc_plugin.schedule.problems import Origin
 from dqc_plugin.schedule.settings import Frozen, TrainSettings
 
 SKIP = "skip"
@@ -25,10 +34,9 @@ def _file_safe(name: str) -> str:
     return name
 
 
-def _inside_run_folder(file: str) -> str:
-    path = PurePosixPath(PureWindowsPath(file).as_posix())
-    if path.is_absolute() or PureWindowsPath(file).drive or ".." in path.parts or not path.name:
-        raise ValueError(f"must be a file inside the run folder, such as 'net.dqc', not {file!r}")
+def _plain_file_name(file: str) -> str:
+    if file in ("", ".", "..") or PureWindowsPath(file).name != file:
+        raise ValueError(f"must be a plain file name such as 'net.dqc' (it is written into the run folder), not {file!r}")
     return file
 
 
@@ -37,6 +45,20 @@ def _held_out(value: Any) -> Any:
     if count or (isinstance(value, float) and 0 <= value < 1):
         return value
     raise ValueError(f"must be a number of examples (0 or more) or a fraction below 1, not {value!r}")
+
+
+class _Placed(Frozen):
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where this stands, for messages about what turns out wrong later."""
+        return self._origin
+
+    def placed(self, origin: Origin) -> Self:
+        """The same, told where it stands."""
+        self._origin = origin
+        return self
 
 
 class ModelSpec(Frozen):
@@ -65,33 +87,13 @@ class DataSpec(Frozen):
 
     @field_validator("evaluate_on")
     @classmethod
-    def _is_held_out(cls, part: str, info: Any) -> str:
+    def _is_held_out(cls, part: str, info: ValidationInfo) -> str:
         if part == "validation" and info.data.get("validation") == 0:
             raise ValueError("needs 'validation': how many training examples to hold out")
         return part
 
 
-class _Stage(Frozen):
-    _origin: Origin = PrivateAttr(default_factory=Origin)
-    _keys: Keys = PrivateAttr(default=())
-
-    @property
-    def origin(self) -> Origin:
-        """Where the keys of this stage's schedule stand."""
-        return self._origin
-
-    @property
-    def keys(self) -> Keys:
-        """The place of this stage in its schedule, ``("stages", 1)``."""
-        return self._keys
-
-    def placed(self, origin: Origin, keys: Keys) -> Any:
-        """This stage, told where it stands, so that what is found wrong with it later names the line."""
-        self._origin, self._keys = origin, keys
-        return self
-
-
-class TrainStage(_Stage):
+class TrainStage(_Placed):
     """Float training, from new weights or from a checkpoint (.pt or .safetensors)."""
 
     kind: Literal["train"] = "train"
@@ -108,7 +110,7 @@ class TrainStage(_Stage):
         return {"train": {"checkpoint": self.checkpoint, **_dump(self.train)}}
 
 
-class _CompressStage(_Stage):
+class _CompressStage(_Placed):
     """name: the component. options: those of the stage. layers: selector -> complete options, None leaves out."""
 
     name: str
@@ -140,12 +142,12 @@ class QuantizerStage(_CompressStage):
         return self._canonical("quantizer")
 
 
-class CoderStage(_Stage):
+class CoderStage(_Placed):
     """Entropy coding into a file inside the run folder."""
 
     kind: Literal["coder"] = "coder"
     name: str
-    file: Annotated[str, AfterValidator(_inside_run_folder)]
+    file: Annotated[str, AfterValidator(_plain_file_name)]
 
     @property
     def title(self) -> str:
@@ -160,17 +162,22 @@ Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(
 CompressStage = PrunerStage | QuantizerStage
 
 
-class Schedule(Frozen):
-    """What to do with a network, whole and checked; made by :func:`dqc_plugin.schedule.load_schedule`.
-
-    model, data: None where the caller brings its own.
-    """
+class Header(Frozen):
+    """The simple keys of a schedule."""
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(_file_safe)]
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(None, ge=1)
+
+
+class Schedule(Header, _Placed):
+    """What to do with a network, whole and checked; made by :func:`dqc_plugin.schedule.load_schedule`.
+
+    model, data: None where the caller brings its own.
+    """
+
     model: ModelSpec | None = None
     data: DataSpec | None = None
     stages: tuple[Stage, ...] = Field(min_length=1, strict=False)
@@ -180,7 +187,7 @@ class Schedule(Frozen):
 
         Keys under ``train`` at the top are gone: each stage has its own.
         """
-        simple = self.model_dump(mode="json", include={"version", "name", "seed", "device", "threads"})
+        simple = self.model_dump(mode="json", include=set(Header.model_fields))
         named = {key: _flat(spec) for key, spec in (("model", self.model), ("data", self.data)) if spec}
         return {**simple, **named, "stages": [stage.canonical() for stage in self.stages]}
 
@@ -213,7 +220,3 @@ def _dump(part: BaseModel) -> dict[str, Any]:
 def _epochs(train: TrainSettings) -> str:
     return f", {train.epochs} epoch{'' if train.epochs == 1 else 's'}"
 
-
-def is_mapping(value: Any) -> bool:
-    """True for data that has keys."""
-    return isinstance(value, Mapping)

@@ -25,18 +25,24 @@ class Position(NamedTuple):
 class Origin:
     """Where the keys of a schedule come from: a file with positions, ``--set`` overrides, or neither (a mapping).
 
+    root: the keys of the part of the schedule that this is the origin of; () for the whole.
     Two origins are always equal: schedules are compared by what they say, not by where it stands.
     """
 
     file: str | None = field(default=None, compare=False)
     positions: Mapping[Keys, Position] = field(default_factory=dict, compare=False)
     overrides: Mapping[Keys, str] = field(default_factory=dict, compare=False)
+    root: Keys = field(default=(), compare=False)
 
     def with_override(self, keys: Keys, text: str) -> Origin:
         """The origin after ``--set text`` has replaced or added what stands at these keys."""
         positions = {at: place for at, place in self.positions.items() if at[: len(keys)] != keys}
         overrides = {at: given for at, given in self.overrides.items() if at[: len(keys)] != keys}
         return replace(self, positions=positions, overrides={**overrides, keys: text})
+
+    def under(self, root: Keys) -> Origin:
+        """The origin of the part of the schedule at these keys."""
+        return replace(self, root=root)
 
     def place(self, keys: Keys) -> Place:
         """Where these keys, or the nearest ones around them, were given."""

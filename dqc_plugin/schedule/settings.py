@@ -95,9 +95,9 @@ class OneCycle(Frozen):
 
 
 class CrossEntropy(Frozen):
-    """Softmax cross entropy, plus l1 * sum|w| and l2 / 2 * sum w^2 over the weights of the compressed layers.
+    """Softmax cross entropy, plus l1 * sum|w| and l2 / 2 * sum w^2: the losses of the paper's Tables 1 to 3.
 
-    The terms of the paper's Tables 2 and 3. weight_decay of SGD is the same as l2 on all parameters.
+    The terms are over the weights of convolutions and linear layers as the forward pass sees them.
     """
 
     name: Literal["cross_entropy"] = "cross_entropy"

@@ -1,0 +1,59 @@
+"""A tensor kept exactly, in the smallest of three forms; the first byte says which.
+
+Raw bytes; the same as a deflate stream; or byte planes: the first bytes of all elements, then the second bytes and so
+on, each plane a stream of symbols of its own after its length as a varint. Signs and exponents of floats lie together
+in a plane and are worth coding, the rest of the mantissa is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dqc_plugin.artifact.cursor import Cursor
+from dqc_plugin.artifact.dtypes import from_bytes, on_host, to_bytes
+from dqc_plugin.coding import huffman, symbols, varint
+from dqc_plugin.errors import ArtifactError
+
+_RAW, _DEFLATED, _PLANES = range(3)
+_BYTES_PER_BYTE = 255  # what huffman.decode allows
+
+
+def encode(tensor: Tensor, least: int = 0) -> bytes:
+    """The tensor without its dtype and shape, in at least ``least`` bytes (up to one an element)."""
+    tensor = on_host(tensor)
+    return min((form for form in _forms(to_bytes(tensor), tensor.element_size()) if len(form) >= least), key=len)
+
+
+def decode(data: bytes, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    """The tensor of a dtype and shape; ArtifactError, before memory is taken, if the bytes cannot be that."""
+    length = math.prod(shape) * dtype.itemsize
+    form, content = data[:1], data[1:]
+    if form == bytes([_RAW]):
+        raw = content
+    elif form == bytes([_DEFLATED]):
+        raw = huffman.decode(content, length).tobytes()
+    elif form == bytes([_PLANES]):
+        raw = _join_planes(content, math.prod(shape), dtype.itemsize)
+    else:
+        raise ArtifactError("a tensor has an unknown form")
+    return from_bytes(raw, dtype, shape)
+
+
+def _forms(raw: bytes, width: int) -> Iterator[bytes]:
+    yield bytes([_RAW]) + raw
+    numbers = np.frombuffer(raw, np.uint8)
+    yield bytes([_DEFLATED]) + huffman.encode(numbers, runs=True, least=-(-len(raw) // _BYTES_PER_BYTE))
+    planes = [symbols.encode(plane, 256, entropy_coded=True) for plane in numbers.reshape(-1, width).T.copy()]
+    yield bytes([_PLANES]) + b"".join(varint.put(len(plane)) + plane for plane in planes)
+
+
+def _join_planes(content: bytes, count: int, width: int) -> bytes:
+    cursor = Cursor(content)
+    planes = [symbols.decode(cursor.take(cursor.count()), count, 256) for _ in range(width)]
+    cursor.end()
+    return np.stack(planes, axis=1).tobytes()

@@ -1,0 +1,54 @@
+"""The coder stage: the compressed file, loaded back and compared with the network in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from dqc_plugin.artifact import load, save, verify
+from dqc_plugin.codebooks import Record, SharedValues
+from dqc_plugin.errors import RunError
+from dqc_plugin.pipeline.context import Context
+from dqc_plugin.pipeline.evaluate import same_outputs
+from dqc_plugin.pipeline.state import NetworkState
+from dqc_plugin.schedule import CoderStage
+
+_MOST_VALUES = 256
+
+
+def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> dict[str, Any]:
+    """Write the file and prove it: checksums, every output equal. A record of its bytes.
+
+    Raises RunError if the network that the file gives is not the one in memory.
+    """
+    path = context.folder.path / stage.file
+    save(path, state.weights, codebook_records(state), coder=stage.name)
+    verify(path)
+    in_memory = state.into(context.make_model())
+    loaded: nn.Module = load(path, into=context.make_model())
+    if not same_outputs(in_memory, loaded, context.evaluation):
+        raise RunError(f"{path}: the network in the file does not give the outputs of the network in memory")
+    dense = sum(value.numel() * value.element_size() for value in state.weights.values())
+    size = path.stat().st_size
+    return {"file": stage.file, "bytes": size, "dense_bytes": dense, "ratio": round(dense / size, 3),
+            "same_outputs": True, "metric": context.metric(loaded, context.evaluation)}
+
+
+def codebook_records(state: NetworkState) -> dict[str, dict[str, Record]]:
+    """The codebooks of the quantized weights, ``{layer: {"weight": record}}``.
+
+    Quantizers that know nothing of codebooks (NNI's own) leave at most 256 values too: these are the codebook. A
+    weight with more values is left out: the file keeps it as floats.
+    """
+    found: dict[str, dict[str, Record]] = {}
+    for layer, records in state.calibration.items():
+        for target, record in records.items():
+            if "codebook" not in record:
+                values = torch.unique(state.weights[f"{layer}.{target}"].float())
+                if len(values) > _MOST_VALUES:
+                    continue
+                record = SharedValues(values).to_record()
+            found.setdefault(layer, {})[target] = record
+    return found

@@ -1,0 +1,115 @@
+"""Pruner and quantizer stages: NNI compressors built from a stage's options, trained, and taken off again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nni.compression.base.compressor import Compressor, Pruner, Quantizer
+from nni.compression.utils import TorchEvaluator
+from pydantic import BaseModel
+from torch import nn
+from torch.optim import Optimizer
+
+from dqc_plugin.pipeline.context import Context
+from dqc_plugin.pipeline.fit import Fit, TrainingStep
+from dqc_plugin.pipeline.losses import make_training_step
+from dqc_plugin.pipeline.optimizers import make_optimizer
+from dqc_plugin.pipeline.progress import load_progress, save_progress
+from dqc_plugin.pipeline.state import NetworkState, cpu_weights
+from dqc_plugin.pruners.arguments import pruner_arguments
+from dqc_plugin.pruners.masks import hold_masks, nonzero_masks
+from dqc_plugin.quantizers.chain import settle
+from dqc_plugin.quantizers.config_list import quantizer_config_list
+from dqc_plugin.quantizers.export import export_model
+from dqc_plugin.registry import lookup
+from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
+
+
+def run_pruner(context: Context, number: int, stage: PrunerStage, state: NetworkState) -> NetworkState:
+    """Find masks, train under them; the pruned weights and the masks."""
+    model = state.into(context.make_model())
+    fit = make_fit(context, number, stage)
+    evaluator = make_evaluator(fit, model)
+    steps = len(context.training_data(stage.train.batch_size))
+    config_list = _pruning_config_list(stage_settings(stage, model))
+    pruner: Pruner = lookup("pruner", stage.name).load()(
+        model, config_list, evaluator, **pruner_arguments(stage.options, stage.train.epochs, steps)
+    )
+    _bind(fit, pruner)
+    if getattr(stage.options, "NEEDS_EPOCHS", False):
+        pruner.compress(None, stage.train.epochs)
+    else:
+        _prune_at_once(context, number, pruner)
+        fit(model, make_optimizer(model.parameters(), stage.train))
+    masks = nonzero_masks(pruner)
+    settle(pruner)
+    return NetworkState(cpu_weights(export_model(pruner)), {**state.masks, **masks}, state.calibration)
+
+
+def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: NetworkState) -> NetworkState:
+    """Train with codebooks under the masks so far; the quantized weights and their codebooks."""
+    model = state.into(context.make_model())
+    fit = make_fit(context, number, stage)
+    evaluator = make_evaluator(fit, model)
+    quantizer = _build_quantizer(context, stage, state, model, evaluator)
+    _bind(fit, quantizer)
+    _, calibration = quantizer.compress(None, stage.train.epochs)
+    return NetworkState(cpu_weights(export_model(quantizer)), state.masks, {**state.calibration, **calibration})
+
+
+def make_fit(context: Context, number: int, stage: Any) -> Fit:
+    """The training loop of a stage."""
+    return Fit(context, number, stage.train, make_training_step(stage.train.loss, context.loss))
+
+
+def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
+    """NNI's evaluator around a stage's loop; to be made while the model is unwrapped."""
+
+    def training_func(
+        wrapped: nn.Module, optimizer: Optimizer, training_step: TrainingStep, _: Any = None,
+        max_steps: int | None = None, max_epochs: int | None = None,
+    ) -> None:
+        if max_epochs is None:
+            fit.warm_up(wrapped, optimizer, training_step, max_steps or 0)
+        else:
+            fit(wrapped, optimizer, training_step)
+
+    return TorchEvaluator(training_func, make_optimizer(model.parameters(), fit.settings), fit.training_step)
+
+
+def _bind(fit: Fit, compressor: Compressor) -> None:
+    fit.save = lambda: save_progress(compressor)
+    fit.load = lambda saved: load_progress(compressor, saved)
+
+
+def _build_quantizer(
+    context: Context, stage: QuantizerStage, state: NetworkState, model: nn.Module, evaluator: TorchEvaluator
+) -> Quantizer:
+    kind = lookup("quantizer", stage.name).load()
+    config_list = quantizer_config_list(kind, stage_settings(stage, model))
+    arguments: dict[str, Any] = {}
+    if getattr(kind, "takes_steps_per_epoch", False):
+        arguments["steps_per_epoch"] = len(context.training_data(stage.train.batch_size))
+    if not state.masks:
+        return kind(model, config_list, evaluator, **arguments)
+    holder = hold_masks(model, state.masks, evaluator)
+    quantizer = kind.from_compressor(holder, config_list, **arguments)
+    quantizer.fused_compressors = [part for part in quantizer.fused_compressors if part is not holder]
+    return quantizer
+
+
+def _prune_at_once(context: Context, number: int, pruner: Pruner) -> None:
+    """Masks before the epochs; when these are resumed, the checkpoint brings the masks."""
+    if not context.folder.epoch_of_stage(number).exists():
+        pruner.compress()
+        settle(pruner)
+
+
+def _pruning_config_list(settings: dict[str, BaseModel]) -> list[dict[str, Any]]:
+    return [
+        {"op_names": [layer], "target_names": ["weight"], "sparse_ratio": float(rule.sparsity),
+         "granularity": rule.granularity}
+        for layer, rule in settings.items()
+        if rule.sparsity
+    ]
+

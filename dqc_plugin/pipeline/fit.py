@@ -1,0 +1,113 @@
+"""The training loop: epochs with a checkpoint after each, from which the same loop goes on."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dqc_plugin.errors import RunError
+from dqc_plugin.pipeline.context import Batch, Context, TrainingData
+from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
+from dqc_plugin.pipeline.optimizers import learning_rate
+from dqc_plugin.pipeline.progress import load_model_state
+from dqc_plugin.schedule.settings import TrainSettings
+
+TrainingStep = Callable[[Batch, nn.Module], Tensor]
+_EPOCHS_OF_A_STAGE = 1_000_000  # more than any stage has: keeps the seeds of stages apart
+
+
+@dataclass
+class Fit:
+    """Training of one stage.
+
+    number: the stage's place in the schedule, from 0.
+    save, load: what a compressor keeps beside the model's state.
+    """
+
+    context: Context
+    number: int
+    settings: TrainSettings
+    training_step: TrainingStep
+    save: Callable[[], Any] = lambda: None
+    load: Callable[[Any], None] = lambda saved: None
+
+    def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
+        """Train the epochs that are left and evaluate after each; RunError if the loss is not a number."""
+        step = training_step or self.training_step
+        data = self.context.training_data(self.settings.batch_size)
+        for epoch in range(self._resume(model, optimizer), self.settings.epochs):
+            started = time.perf_counter()
+            loss = self._train_epoch(model, optimizer, step, data, epoch)
+            metric = self.context.metric(model, self.context.evaluation)
+            self._record(epoch, loss, metric, time.perf_counter() - started)
+            self._save(model, optimizer, epoch + 1)
+
+    def warm_up(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, steps: int) -> None:
+        """Train so many steps, without checkpoints, for a pruner that looks at gradients before it prunes."""
+        data = self.context.training_data(self.settings.batch_size)
+        model.train()
+        epochs = -(-steps // len(data))
+        stream = (self.number + 1) * _EPOCHS_OF_A_STAGE - epochs
+        batches = (batch for epoch in range(epochs) for batch in data.epoch(self.context.schedule.seed, stream + epoch))
+        for batch in itertools.islice(batches, steps):
+            self._step(model, optimizer, step, batch)
+
+    def _train_epoch(
+        self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, data: TrainingData, epoch: int
+    ) -> float:
+        model.train()
+        stream = self.number * _EPOCHS_OF_A_STAGE + epoch
+        torch.manual_seed(self.context.schedule.seed * 1_000_003 + stream)
+        total = torch.zeros((), device=self.context.device)
+        title = f"epoch {epoch + 1}/{self.settings.epochs}"
+        batches = self.context.reporter.steps(data.epoch(self.context.schedule.seed, stream), len(data), title)
+        for index, batch in enumerate(batches):
+            self._set_learning_rate(optimizer, epoch * len(data) + index, len(data))
+            total += self._step(model, optimizer, step, batch)
+        loss = float(total) / max(len(data), 1)
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise RunError(f"stages[{self.number}]: the loss is {loss} in epoch {epoch + 1}; lower the learning rate")
+        return loss
+
+    def _step(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, batch: Batch) -> Tensor:
+        inputs, labels = batch
+        loss = step((inputs.to(self.context.device), labels.to(self.context.device)), model)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.settings.gradient_clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), self.settings.gradient_clip_norm)
+        optimizer.step()
+        return loss.detach()
+
+    def _set_learning_rate(self, optimizer: Optimizer, step: int, steps_per_epoch: int) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, step, steps_per_epoch)
+
+    def _record(self, epoch: int, loss: float, metric: float, seconds: float) -> None:
+        record = {"event": "epoch", "stage": self.number, "epoch": epoch + 1, "loss": round(loss, 6),
+                  "metric": metric, "seconds": round(seconds, 3)}
+        self.context.folder.add_record(record)
+        self.context.reporter.record(record)
+
+    def _save(self, model: nn.Module, optimizer: Optimizer, epochs_done: int) -> None:
+        save_checkpoint(
+            self.context.folder.epoch_of_stage(self.number),
+            {"epochs_done": epochs_done, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+             "compressor": self.save()},
+        )
+
+    def _resume(self, model: nn.Module, optimizer: Optimizer) -> int:
+        saved = load_checkpoint(self.context.folder.epoch_of_stage(self.number))
+        if saved is None:
+            return 0
+        load_model_state(model, saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        self.load(saved["compressor"])
+        return int(saved["epochs_done"])

@@ -1,0 +1,96 @@
+"""A run is a folder: the schedule, checkpoints, records as JSON lines, the compressed file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dqc_plugin.errors import RunError
+from dqc_plugin.schedule import Schedule, differences
+
+
+class RunFolder:
+    """The files of one run. Each is written beside and renamed, so that a kill leaves the old one or the new one."""
+
+    def __init__(self, path: Path, schedule: Schedule) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path}: cannot make the run folder: {error.strerror}") from None
+        self._require_same_schedule(schedule)
+
+    @property
+    def records_path(self) -> Path:
+        return self.path / "records.jsonl"
+
+    def end_of_stage(self, number: int) -> Path:
+        """Checkpoint of the network after a stage."""
+        return self.path / "checkpoints" / f"stage-{number}-end.pt"
+
+    def epoch_of_stage(self, number: int) -> Path:
+        """Checkpoint of a stage after its latest epoch."""
+        return self.path / "checkpoints" / f"stage-{number}-epoch.pt"
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records; a last line that a kill cut off is dropped."""
+        if not self.records_path.exists():
+            return []
+        lines = self.records_path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def add_record(self, record: Mapping[str, Any]) -> None:
+        with self.records_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def keep_records(self, wanted: list[dict[str, Any]]) -> None:
+        """Take back the records of work that is done again."""
+        text = "".join(json.dumps(record) + "\n" for record in wanted)
+        write_atomically(self.records_path, text.encode())
+
+    def _require_same_schedule(self, schedule: Schedule) -> None:
+        kept = self.path / "schedule.json"
+        if not kept.exists():
+            document = {"digest": schedule.digest(), "schedule": schedule.canonical()}
+            write_atomically(kept, json.dumps(document, indent=2).encode())
+            return
+        try:
+            before = json.loads(kept.read_text(encoding="utf-8"))
+        except ValueError:
+            raise RunError(f"{kept}: damaged; delete the folder or choose another with --out") from None
+        if before["digest"] != schedule.digest():
+            changes = "\n".join(f"  {line}" for line in differences(before["schedule"], schedule.canonical()))
+            raise RunError(f"{self.path} holds a run of another schedule:\n{changes}\n"
+                           "choose another folder with --out, or delete this one to start again")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain data atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    torch.save(content, partial)
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What :func:`save_checkpoint` wrote, on the CPU; None if there is none. RunError for a damaged one."""
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to repeat that stage") from None
+    return content

@@ -1,0 +1,23 @@
+"""What a run tells whoever watches it; this one says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Reporter:
+    """Base of progress displays. Every method may be left as it is."""
+
+    def stage(self, number: int, total: int, title: str, resumed: bool) -> None:
+        """A stage begins, or is found finished or half done."""
+
+    def steps(self, batches: Iterable[Item], total: int, title: str) -> Iterator[Item]:
+        """Pass batches on; a display may show a bar."""
+        del total, title
+        return iter(batches)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """A record was written."""

@@ -1,0 +1,170 @@
+"""A schedule, run stage by stage in a folder; the same call again goes on where the last one stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dqc_plugin.errors import ConfigError
+from dqc_plugin.pipeline.code import run_coder
+from dqc_plugin.pipeline.compress import make_fit, run_pruner, run_quantizer
+from dqc_plugin.pipeline.context import (
+    Context,
+    LoaderData,
+    Metric,
+    model_factory,
+    pick_device,
+    schedule_data,
+)
+from dqc_plugin.pipeline.evaluate import Batch, accuracy
+from dqc_plugin.pipeline.folder import RunFolder, load_checkpoint, save_checkpoint
+from dqc_plugin.pipeline.losses import OutputLoss
+from dqc_plugin.pipeline.optimizers import make_optimizer
+from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.pipeline.start import starting_weights
+from dqc_plugin.pipeline.state import NetworkState, cpu_weights
+from dqc_plugin.schedule import CoderStage, PrunerStage, QuantizerStage, Schedule, TrainStage, load_schedule, resolve
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run leaves behind.
+
+    folder: where everything is. file: the compressed file, None without a coder stage.
+    records: one mapping for each epoch and each stage, as in records.jsonl.
+    model: the network at the end, plain, on the CPU.
+    """
+
+    folder: Path
+    file: Path | None
+    records: list[dict[str, Any]]
+    model: nn.Module
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """The records of the stages' ends: title, metric, sparsity and, of the coder, bytes and ratio."""
+        return [record for record in self.records if record["event"] == "stage"]
+
+
+def run(
+    schedule: Schedule | Path | str | Mapping[str, Any],
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    model: nn.Module | None = None,
+    train_loader: Iterable[Batch] | None = None,
+    eval_loader: Iterable[Batch] | None = None,
+    loss: OutputLoss | None = None,
+    metric: Metric = accuracy,
+    reporter: Reporter | None = None,
+) -> RunResult:
+    """Run a schedule; the same call again resumes, and ends in the same bytes on the CPU.
+
+    schedule: a file, a mapping, or a checked schedule. out: the run folder, ``runs/<name>`` unless given.
+    overrides: ``"stages.1.sparsity=0.9"``, as ``--set`` of the command line.
+    model, train_loader, eval_loader, loss(outputs, targets), metric(model, batches): your own in place of the
+        schedule's; loaders give (inputs, targets).
+
+    Raises ScheduleError with everything wrong in the schedule, before anything runs; RunError for a folder that holds
+    another schedule, and for a training that diverges.
+    """
+    checked = schedule if isinstance(schedule, Schedule) else load_schedule(schedule, overrides)
+    if checked.threads:
+        torch.set_num_threads(checked.threads)
+    device = pick_device(checked)
+    make_model = model_factory(checked, model, device)
+    resolve(checked, make_model())
+    training, evaluation = _data(checked, device, train_loader, eval_loader)
+    folder = RunFolder(Path(out) if out is not None else Path("runs") / checked.name, checked)
+    context = Context(
+        checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter()
+    )
+    return _run_stages(context)
+
+
+def _data(
+    schedule: Schedule, device: torch.device, train_loader: Iterable[Batch] | None, eval_loader: Iterable[Batch] | None
+) -> tuple[Callable[[int], Any], Iterable[Batch]]:
+    if train_loader is None and eval_loader is None:
+        return schedule_data(schedule, device)
+    if train_loader is None or eval_loader is None:
+        raise ConfigError("give train_loader and eval_loader together")
+    own = LoaderData(train_loader)
+    return lambda batch_size: own, eval_loader
+
+
+def _run_stages(context: Context) -> RunResult:
+    stages, folder = context.schedule.stages, context.folder
+    state, first = _finished(context)
+    _forget_repeated_work(context, first)
+    for number in range(first, len(stages)):
+        started = time.perf_counter()
+        resumed = folder.epoch_of_stage(number).exists()
+        context.reporter.stage(number, len(stages), stages[number].title, resumed)
+        state, result = _run_stage(context, number, state)
+        _end_stage(context, number, state, {**result, "seconds": round(time.perf_counter() - started, 3)})
+    files = [folder.path / stage.file for stage in stages if isinstance(stage, CoderStage)]
+    model = state.into(context.make_model()).cpu()
+    return RunResult(folder.path, files[0] if files else None, folder.records(), model)
+
+
+def _finished(context: Context) -> tuple[NetworkState, int]:
+    """The network after the last finished stage, and the number of the next one."""
+    for number in reversed(range(len(context.schedule.stages))):
+        saved = load_checkpoint(context.folder.end_of_stage(number))
+        if saved is not None:
+            return NetworkState.from_checkpoint(saved, context.device), number + 1
+    return NetworkState(cpu_weights(context.make_model())), 0
+
+
+def _forget_repeated_work(context: Context, first: int) -> None:
+    """Drop records of epochs that a kill left without a checkpoint."""
+    records = context.folder.records()
+    saved = load_checkpoint(context.folder.epoch_of_stage(first))
+    epochs = int(saved["epochs_done"]) if saved else 0
+    kept = [
+        record
+        for record in records
+        if record["stage"] < first
+        or (record["stage"] == first and record["event"] == "epoch" and record["epoch"] <= epochs)
+    ]
+    if kept != records:
+        context.folder.keep_records(kept)
+
+
+def _run_stage(context: Context, number: int, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
+    stage = context.schedule.stages[number]
+    if isinstance(stage, CoderStage):
+        return state, run_coder(context, stage, state)
+    if isinstance(stage, TrainStage):
+        state = _run_training(context, number, stage, state)
+    elif isinstance(stage, PrunerStage):
+        state = run_pruner(context, number, stage, state)
+    elif isinstance(stage, QuantizerStage):
+        state = run_quantizer(context, number, stage, state)
+    model = state.into(context.make_model())
+    return state, {"metric": context.metric(model, context.evaluation)}
+
+
+def _run_training(context: Context, number: int, stage: TrainStage, state: NetworkState) -> NetworkState:
+    if stage.checkpoint is not None:
+        state = NetworkState(starting_weights(Path(stage.checkpoint), state.weights))
+    model = state.into(context.make_model())
+    make_fit(context, number, stage)(model, make_optimizer(model.parameters(), stage.train))
+    return NetworkState(cpu_weights(model), state.masks, state.calibration)
+
+
+def _end_stage(context: Context, number: int, state: NetworkState, result: dict[str, Any]) -> None:
+    stage = context.schedule.stages[number]
+    record = {"event": "stage", "stage": number, "title": stage.title, "sparsity": round(state.sparsity(), 6), **result}
+    context.folder.add_record(record)
+    save_checkpoint(context.folder.end_of_stage(number), state.to_checkpoint())
+    context.folder.epoch_of_stage(number).unlink(missing_ok=True)
+    context.reporter.record(record)
+
