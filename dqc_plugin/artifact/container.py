@@ -77,7 +77,7 @@ def _open(file: BinaryIO, size: int) -> Container:
     start = file.read(_LENGTH_BYTES)
     header_length = int.from_bytes(start, "little")
     if header_length > _LONGEST_HEADER or size < _LENGTH_BYTES + header_length or not header_length:
-        raise ArtifactError("this is not a compressed network written by dqc, or little is left of it")
+        raise ArtifactError("this is not a compressed network written by dqc, or only the start of one")
     header = start + file.read(header_length)
     payload_length, index_length, checksum = _parse(header)
     if header != _header(payload_length, index_length, checksum) or index_length > payload_length:

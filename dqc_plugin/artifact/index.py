@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,14 +109,13 @@ def decode(data: bytes) -> Index:
     length, start = varint.take(data)
     cursor = Cursor(huffman.decode(data[start:], length).tobytes())
     metadata = _decode_metadata(cursor.text())
-    entries: dict[str, Entry] = {}
+    entries: list[Entry] = []
     for _ in range(cursor.count()):
-        entry = _decode_entry(cursor, tuple(entries))
-        if entry.name in entries:
-            raise ArtifactError(f"{entry.name!r} is there twice")
-        entries[entry.name] = entry
+        entries.append(_decode_entry(cursor, entries))
     cursor.end()
-    return Index(tuple(entries.values()), metadata)
+    if len({entry.name for entry in entries}) < len(entries):
+        raise ArtifactError("a name is there twice")
+    return Index(tuple(entries), metadata)
 
 
 def _encode_entry(entry: Entry, numbers: Mapping[str, int]) -> bytes:
@@ -132,13 +131,13 @@ def _encode_entry(entry: Entry, numbers: Mapping[str, int]) -> bytes:
     return text(entry.name) + bytes([kind]) + tensor + entry.checksum.to_bytes(4, "little")
 
 
-def _decode_entry(cursor: Cursor, earlier: tuple[str, ...]) -> Entry:
+def _decode_entry(cursor: Cursor, earlier: Sequence[Entry]) -> Entry:
     name, kind = cursor.text(), cursor.byte()
     if kind == _ALIAS:
         number = cursor.count()
-        if number >= len(earlier):
+        if number >= len(earlier) or isinstance(earlier[number], Alias):
             raise ArtifactError(f"{name!r} stands for a tensor that does not come before it")
-        return Alias(name, earlier[number])
+        return Alias(name, earlier[number].name)
     if kind not in (_EXACT, _QUANTIZED):
         raise ArtifactError(f"{name!r} is of an unknown kind ({kind})")
     dtype, shape = dtype_of(cursor.byte()), _shape(cursor)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dqc_plugin.artifact import container, plain, records
-from dqc_plugin.artifact.index import Exact, Index, Quantized
+from dqc_plugin.artifact import plain, records
+from dqc_plugin.artifact.container import Container, open_container
+from dqc_plugin.artifact.index import Alias, Entry, Exact, Index, Quantized
 from dqc_plugin.artifact.index import decode as decode_index
 from dqc_plugin.artifact.quantized import to_weights
 from dqc_plugin.codebooks import Codebook
@@ -22,24 +23,63 @@ from dqc_plugin.registry import lookup
 
 
 @dataclass(frozen=True)
-class StoredWeights:
-    """A quantized tensor as the file holds it: its codebook, its coded streams and what they decode to."""
-
-    codebook: Codebook
-    coded: Coded
-    kept: KeptIndices
-
-
-@dataclass(frozen=True)
 class Reader:
     """An open file with a sound header and index."""
 
     index: Index
-    _container: container.Container
+    _container: Container
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Every name with its tensor on the CPU, one decoded at a time; aliases give the same tensor object."""
+        """Every name with its tensor on the CPU, one decoded at a time; an alias gives the same tensor again."""
         shared = {entry.of for entry in self.index.entries if isinstance(entry, Alias)}
-        done: dict[str, Tensor] = {}
+        held: dict[str, Tensor] = {}
+        for entry, blob in self.blobs():
+            tensor = held[entry.of] if isinstance(entry, Alias) else decode_tensor(entry, blob)
+            if entry.name in shared:
+                held[entry.name] = tensor
+            yield entry.name, tensor
+
+    def blobs(self) -> Iterator[tuple[Entry, bytes]]:
+        """Every entry with its bytes, their checksum compared."""
         for entry, offset in self.index.with_offsets():
-            ...
+            blob = self._container.read(offset, entry.length)
+            if not isinstance(entry, Alias) and zlib.crc32(blob) != entry.checksum:
+                raise ArtifactError(f"{entry.name} is damaged (its checksum differs)")
+            yield entry, blob
+
+
+@contextmanager
+def open_reader(path: str | Path) -> Iterator[Reader]:
+    """The reader of a file; every ArtifactError in its ``with`` block is given the file's name."""
+    try:
+        with open_container(Path(path)) as container:
+            index = decode_index(container.index)
+            if index.payload_length != container.blobs_length:
+                raise ArtifactError("the index does not fit the payload")
+            yield Reader(index, container)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from error
+
+
+def decode_tensor(entry: Exact | Quantized, blob: bytes) -> Tensor:
+    """The tensor of an entry; ArtifactError with its name if the bytes are not one."""
+    try:
+        if isinstance(entry, Exact):
+            return plain.decode(blob, entry.dtype, entry.shape)
+        codebook, coded = split(entry, blob)
+        return to_weights(decode_kept(entry, codebook, coded), codebook, entry.shape, entry.dtype)
+    except DQCError as error:
+        raise ArtifactError(f"{entry.name}: {error}") from error
+
+
+def split(entry: Quantized, blob: bytes) -> tuple[Codebook, Coded]:
+    """The codebook and the two streams in the bytes of a quantized tensor."""
+    streams = entry.codebook_length
+    indices = streams + entry.positions_length
+    return records.decode(blob[:streams]), Coded(blob[streams:indices], blob[indices:])
+
+
+def decode_kept(entry: Quantized, codebook: Codebook, coded: Coded) -> KeptIndices:
+    """The indices of a quantized tensor, by the coder that the file names."""
+    coder: Coder = lookup("coder", entry.coder).load()
+    return coder.decode(coded, math.prod(entry.shape), entry.kept, codebook.size)

@@ -1,7 +1,7 @@
 """Families of codewords as pure tensor functions: powers of two (DQC, SQC) and shared values."""
 
 from dqc_plugin.codebooks.codebook import Codebook, Record, from_record
-from dqc_plugin.codebooks.fake_quantize import Gradient, fake_quantize
+from dqc_plugin.codebooks.fake_quantize import Gradient, fake_quantize, straight_through
 from dqc_plugin.codebooks.power_of_two import PowerOfTwo
 from dqc_plugin.codebooks.range_rule import RangeRule, fit_power_of_two, require_finite
 from dqc_plugin.codebooks.shared_values import SharedValues
@@ -17,4 +17,5 @@ __all__ = [
     "fit_power_of_two",
     "from_record",
     "require_finite",
+    "straight_through",
 ]

@@ -45,3 +45,19 @@ class _FakeQuantize(torch.autograd.Function):
         elif mask is not None:
             gradient = gradient * mask
         return gradient, None, None, None, None, None
+
+
+def straight_through(latent: Tensor, quantized: Tensor) -> Tensor:
+    """The quantized values, bit for bit, with dL/dlatent = dL/dq; both of one shape."""
+    result: Tensor = _StraightThrough.apply(latent, quantized)
+    return result
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, latent: Tensor, quantized: Tensor) -> Tensor:
+        return quantized.view_as(quantized)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return gradients[0], None

@@ -16,13 +16,15 @@ from dqc_plugin.pruners.options import PruningOptions
 from dqc_plugin.quantizers.options import BitsOptions
 from dqc_plugin.registry import Kind, import_attribute, lookup
 from dqc_plugin.schedule.merge import Data
-from dqc_plugin.schedule.model import DataSpec, ModelSpec
+from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.settings import TRAIN_KEYS
 from dqc_plugin.schedule.validate import validate
 from dqc_plugin.schedule.wording import shown
 
 Spec = TypeVar("Spec", ModelSpec, DataSpec)
+_CHECKPOINTS = (".pt", ".pth", ".safetensors")
+_RELATIVE = "paths start where the command is run"
 _PLAIN: dict[str, type[BaseModel]] = {"quantizer": BitsOptions, "pruner": PruningOptions}
 
 
@@ -59,10 +61,18 @@ def read_spec(spec: type[Spec], kind: Kind, data: Any, problems: Problems) -> Sp
     return read
 
 
+def check_checkpoint(file: Any, keys: Keys, problems: Problems) -> None:
+    """Adds a problem unless this is a file of weights that is there."""
+    if not isinstance(file, str) or Path(file).suffix not in _CHECKPOINTS:
+        problems.add(keys, f"must be a file ending in {' or '.join(_CHECKPOINTS)}, not {shown(file)}")
+    elif not Path(file).is_file():
+        problems.add(keys, f"no such file: {file} ({_RELATIVE})")
+
+
 def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     if kind == "data" and name.endswith(".npz"):
         if not Path(name).expanduser().is_file():
-            raise ScheduleError(f"no such file: {name} (paths start where the command is run)")
+            raise ScheduleError(f"no such file: {name} ({_RELATIVE})")
         return functools.partial(import_attribute("dqc_plugin.data.archive:npz"), name)
     found = import_attribute(name) if ":" in name else lookup(kind, name).load()
     if not callable(found):

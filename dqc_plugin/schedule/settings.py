@@ -128,6 +128,11 @@ class TrainSettings(Frozen):
     loss: Loss = CrossEntropy()
     gradient_clip_norm: float | None = Field(None, gt=0)
 
+    @property
+    def duration(self) -> str:
+        """``1 epoch``, ``12 epochs``."""
+        return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+
 
 TRAIN_KEYS: tuple[str, ...] = tuple(TrainSettings.model_fields)
 

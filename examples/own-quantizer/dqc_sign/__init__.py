@@ -5,23 +5,22 @@ Installing this package is all that ``quantizer: sign`` in a schedule needs: see
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from dqc_plugin.codebooks import SharedValues
+from dqc_plugin.codebooks import SharedValues, straight_through
 from dqc_plugin.quantizers.base import CodebookQuantizer
 from dqc_plugin.quantizers.target import CodebookTarget
 
 
 class SignOptions(BaseModel):
-    """What a schedule may say: the magnitude is the ``mean`` or the ``median`` of |w|."""
+    """What a schedule may say: nothing. The table of ``dqc check`` shows the bits and the size of the codebook."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    magnitude: Literal["mean", "median"] = "mean"
     bits: ClassVar[int] = 1
     codebook_size: ClassVar[int] = 2
 
@@ -44,8 +43,7 @@ class SignTarget(CodebookTarget):
         self.space.scale = magnitudes.mean() if magnitudes.numel() else magnitudes.new_zeros(())
 
     def fake_quantize(self, latent: Tensor) -> Tensor:
-        quantized = self.codebook.quantize(latent.detach(), self.mask)
-        return latent + (quantized - latent).detach()
+        return straight_through(latent, self.codebook.quantize(latent.detach(), self.mask))
 
     def restore_codebook(self, record: dict[str, Any]) -> None:
         self.space.scale = record["values"][1].to(self.latent.device)

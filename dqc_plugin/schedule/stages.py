@@ -1,0 +1,120 @@
+"""The four kinds of stages, each with its complete settings."""
+
+from __future__ import annotations
+
+from pathlib import PureWindowsPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SerializeAsAny
+from typing_extensions import Self
+
+from dqc_plugin.schedule.problems import Origin
+from dqc_plugin.schedule.settings import Frozen, TrainSettings
+
+SKIP = "skip"
+
+
+def _plain_file_name(file: str) -> str:
+    if file in ("", ".", "..") or PureWindowsPath(file).name != file:
+        raise ValueError(f"must be a plain file name such as 'net.dqc' (it is written into the run folder), not {file!r}")
+    return file
+
+
+class Placed(Frozen):
+    """A part of a schedule that knows where it stands."""
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where this stands, for messages about what turns out wrong later."""
+        return self._origin
+
+    def placed(self, origin: Origin) -> Self:
+        """The same, told where it stands."""
+        self._origin = origin
+        return self
+
+
+class TrainStage(Placed):
+    """Float training, from new weights or from a checkpoint (.pt or .safetensors)."""
+
+    kind: Literal["train"] = "train"
+    checkpoint: str | None = None
+    train: TrainSettings = TrainSettings()
+
+    @property
+    def title(self) -> str:
+        """The stage in a few words."""
+        start = f" from {self.checkpoint}" if self.checkpoint else ""
+        return f"train{start}, {self.train.duration}"
+
+    def canonical(self) -> dict[str, Any]:
+        return {"train": {"checkpoint": self.checkpoint, **_dump(self.train)}}
+
+
+class _CompressStage(Placed):
+    """name: the component. options: those of the stage. layers: selector -> complete options, None leaves out."""
+
+    name: str
+    options: SerializeAsAny[BaseModel]
+    layers: dict[str, SerializeAsAny[BaseModel] | None] = {}
+    train: TrainSettings = TrainSettings()
+
+    @property
+    def title(self) -> str:
+        """The stage in a few words."""
+        return f"{self.name}, {self.train.duration}"
+
+    def _canonical(self, kind: str) -> dict[str, Any]:
+        layers = {selector: SKIP if rule is None else _overrides(rule) for selector, rule in self.layers.items()}
+        return {kind: self.name, **_dump(self.options), "layers": layers, **_dump(self.train)}
+
+
+class PrunerStage(_CompressStage):
+    kind: Literal["pruner"] = "pruner"
+
+    def canonical(self) -> dict[str, Any]:
+        return self._canonical("pruner")
+
+
+class QuantizerStage(_CompressStage):
+    kind: Literal["quantizer"] = "quantizer"
+
+    def canonical(self) -> dict[str, Any]:
+        return self._canonical("quantizer")
+
+
+class CoderStage(Placed):
+    """Entropy coding into a file inside the run folder."""
+
+    kind: Literal["coder"] = "coder"
+    name: str
+    file: Annotated[str, AfterValidator(_plain_file_name)]
+
+    @property
+    def title(self) -> str:
+        """The stage in a few words."""
+        return f"{self.name} into {self.file}"
+
+    def canonical(self) -> dict[str, Any]:
+        return {"coder": self.name, "file": self.file}
+
+
+Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(discriminator="kind")]
+CompressStage = PrunerStage | QuantizerStage
+
+
+def per_layer_keys(options: BaseModel | type[BaseModel]) -> frozenset[str]:
+    """The options that a layer may override: ``PER_LAYER`` of the class, all if it names none."""
+    kind = options if isinstance(options, type) else type(options)
+    return frozenset(getattr(kind, "PER_LAYER", kind.model_fields))
+
+
+def _overrides(rule: BaseModel) -> dict[str, Any]:
+    return {key: value for key, value in _dump(rule).items() if key in per_layer_keys(rule)}
+
+
+def _dump(part: BaseModel) -> dict[str, Any]:
+    dumped: dict[str, Any] = part.model_dump(mode="json")
+    return dumped
