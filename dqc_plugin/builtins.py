@@ -12,13 +12,13 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("quantizer", "dqc", f"{_QUANTIZERS}.dqc:DQCQuantizer", f"{_OPTIONS}:DQCOptions"),
     Entry("quantizer", "sqc", f"{_QUANTIZERS}.sqc:SQCQuantizer", f"{_OPTIONS}:SQCOptions"),
     *(
-        Entry("quantizer", name, f"nni.compression.quantization:{attribute}", f"{_OPTIONS}:NNIOptions")
-        for name, attribute in (
-            ("qat", "QATQuantizer"),
-            ("lsq", "LsqQuantizer"),
-            ("dorefa", "DoReFaQuantizer"),
-            ("bnn", "BNNQuantizer"),
-            ("ptq", "PtqQuantizer"),
+        Entry("quantizer", name, f"nni.compression.quantization:{attribute}", f"{_OPTIONS}:{options}")
+        for name, attribute, options in (
+            ("qat", "QATQuantizer", "NNIOptions"),
+            ("lsq", "LsqQuantizer", "NNIOptions"),
+            ("dorefa", "DoReFaQuantizer", "NNIOptions"),
+            ("bnn", "BNNQuantizer", "BNNOptions"),
+            ("ptq", "PtqQuantizer", "NNIOptions"),
         )
     ),
     *(
@@ -28,7 +28,7 @@ BUILT_IN: tuple[Entry, ...] = (
             ("l1", "OneShotOptions"),
             ("l2", "OneShotOptions"),
             ("fpgm", "OneShotOptions"),
-            ("slim", "TrainedOptions"),
+            ("slim", "SlimOptions"),
             ("taylor", "TrainedOptions"),
             ("movement", "MovementOptions"),
             ("agp", "GradualOptions"),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dqc_plugin.artifact.container import VERSION
 from dqc_plugin.artifact.dtypes import name_of
-from dqc_plugin.artifact.index import Alias, Entry, Exact, Quantized
-from dqc_plugin.artifact.reader import decode_kept, open_reader, split
+from dqc_plugin.artifact.index import Alias, Exact, Quantized
+from dqc_plugin.artifact.reader import Reader, decode_kept, open_reader, split
 from dqc_plugin.artifact.report import LayerRow, OtherRow, Report, Sizes
+from dqc_plugin.codebooks import Codebook
 from dqc_plugin.coding import Coded, KeptIndices, entropy
 from dqc_plugin.coding.coders import packed
 from dqc_plugin.coding.packed import packed_length, width_of
@@ -20,13 +21,63 @@ _FLOAT32_BYTES = 4
 
 def inspect(path: str | Path) -> Report:
     """The report of a file; decodes the indices of every quantized tensor. Raises ArtifactError as ``load`` does."""
-    layers: list[LayerRow] = []
-    others: dict[str, OtherRow] = {}
     with open_reader(path) as reader:
-        for entry, blob in reader.blobs():
-            if isinstance(entry, Quantized):
-                layers.append(_layer(entry, blob))
-            else:
-                others[entry.name] = _other(entry, {row.name: row for row in layers}, others)
-        return Report(str(path), VERSION, Path(path).stat().st_size, reader.index.metadata, tuple(layers),
-                      tuple(others.values()))
+        layers = tuple(_layer(entry, blob) for entry, blob in reader.blobs() if isinstance(entry, Quantized))
+        size = Path(path).stat().st_size
+        return Report(str(path), VERSION, size, reader.index.metadata, layers, _others(reader))
+
+
+def _layer(entry: Quantized, blob: bytes) -> LayerRow:
+    try:
+        codebook, coded = split(entry, blob)
+        kept = decode_kept(entry, codebook, coded)
+    except DQCError as error:
+        raise ArtifactError(f"{entry.name}: {error}") from error
+    return LayerRow(
+        name=entry.name,
+        shape=entry.shape,
+        dtype=name_of(entry.dtype),
+        codebook=str(codebook.to_record()["codebook"]),
+        granularity="per_tensor" if codebook.codewords.dim() == 1 else "per_channel",
+        bits=width_of(codebook.size),
+        codebook_size=codebook.size,
+        coder=entry.coder,
+        sizes=_sizes(entry, codebook, coded, kept),
+    )
+
+
+def _sizes(entry: Quantized, codebook: Codebook, coded: Coded, kept: KeptIndices) -> Sizes:
+    positions = len(packed.encode(kept, codebook.size).positions)
+    bits = width_of(codebook.size)
+    per_kept = 8 / max(entry.kept, 1)
+    return Sizes(
+        weights=kept.size,
+        kept=entry.kept,
+        entropy=entropy(kept.indices),
+        index_bits_quantized=bits,
+        index_bits_coded=len(coded.indices) * per_kept,
+        position_bits_quantized=positions * per_kept,
+        position_bits_coded=len(coded.positions) * per_kept,
+        bytes_dense=kept.size * _FLOAT32_BYTES,
+        bytes_pruned=entry.kept * _FLOAT32_BYTES + positions,
+        bytes_quantized=entry.codebook_length + positions + packed_length(entry.kept, bits),
+        bytes_coded=entry.length,
+    )
+
+
+def _others(reader: Reader) -> tuple[OtherRow, ...]:
+    tensors = {entry.name: entry for entry in reader.index.entries if not isinstance(entry, Alias)}
+    rows = []
+    for entry in reader.index.entries:
+        if isinstance(entry, Alias):
+            rows.append(_other(entry.name, tensors[entry.of], same_as=entry.of))
+        elif isinstance(entry, Exact):
+            rows.append(_other(entry.name, entry))
+    return tuple(rows)
+
+
+def _other(name: str, entry: Exact | Quantized, same_as: str | None = None) -> OtherRow:
+    elements = math.prod(entry.shape)
+    width = _FLOAT32_BYTES if entry.dtype.is_floating_point else entry.dtype.itemsize
+    dense, stored = (0, 0) if same_as else (elements * width, entry.length)
+    return OtherRow(name, entry.shape, name_of(entry.dtype), elements, dense, stored, same_as)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dqc_plugin.artifact.dtypes import on_host
@@ -27,10 +28,10 @@ def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
     values = codebook.decode(indices, weights.dtype)
     off = int(((values != weights) & is_kept).sum())
     if off:
-        raise ArtifactError(f"{off} of {weights.numel()} weights are not on its codebook; export the model before saving")
-    kept = is_kept.reshape(-1).numpy()
-    flat = indices.reshape(-1).numpy()
-    return KeptIndices(len(flat), None, flat) if kept.all() else KeptIndices(len(flat), np.flatnonzero(kept), flat[kept])
+        raise ArtifactError(
+            f"{off} of {weights.numel()} weights are not on its codebook; export the model before saving"
+        )
+    return _drop_zeros(indices.reshape(-1).numpy(), is_kept.reshape(-1).numpy())
 
 
 def to_weights(kept: KeptIndices, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -47,6 +48,12 @@ def to_weights(kept: KeptIndices, codebook: Codebook, shape: tuple[int, ...], dt
     weights = torch.zeros(kept.size, dtype=dtype)
     weights[positions] = values[positions]
     return weights.reshape(shape)
+
+
+def _drop_zeros(indices: NDArray[np.uint8], is_kept: NDArray[np.bool_]) -> KeptIndices:
+    if is_kept.all():
+        return KeptIndices(len(indices), None, indices)
+    return KeptIndices(len(indices), np.flatnonzero(is_kept), indices[is_kept])
 
 
 def _check_channels(codebook: Codebook, shape: tuple[int, ...]) -> None:

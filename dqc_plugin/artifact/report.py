@@ -10,7 +10,7 @@ _LAYER_FIGURES = (
     "kept_share", "rate_pruned", "rate_quantized", "rate_coded", "effective_bits_per_weight", "ratio",
 )  # fmt: skip
 _TOTALS = (
-    "weights", "kept", "entropy", "index_bits_packed", "index_bits_coded", "position_bits_packed",
+    "weights", "kept", "entropy", "index_bits_quantized", "index_bits_coded", "position_bits_quantized",
     "position_bits_coded", "bytes_dense", "bytes_pruned", "bytes_quantized", "bytes_coded", *_LAYER_FIGURES,
 )  # fmt: skip
 
@@ -21,20 +21,20 @@ class Sizes:
 
     weights, kept: weights in all, and those that are not zero.
     entropy: order-0 entropy of the kept weights' indices, bits each.
-    index_bits_packed, index_bits_coded: bits per kept weight for its index, bit packed and as stored (their "weight
-        bits").
-    position_bits_packed, position_bits_coded: bits per kept weight for its position, as narrow gaps or a mask, and as
-        stored (their "index bits").
+    index_bits_quantized, index_bits_coded: bits per kept weight for its index, the index width and as stored (their
+        "weight bits").
+    position_bits_quantized, position_bits_coded: bits per kept weight for its position, as narrow gaps or a mask, and
+        as stored (their "index bits").
     bytes_dense, bytes_pruned, bytes_quantized, bytes_coded: as float32; with positions and float32 for the kept
-        weights; with positions, packed indices and the codebook; and as stored.
+        weights; with positions, indices and the codebook; and as stored.
     """
 
     weights: int
     kept: int
     entropy: float
-    index_bits_packed: float
+    index_bits_quantized: float
     index_bits_coded: float
-    position_bits_packed: float
+    position_bits_quantized: float
     position_bits_coded: float
     bytes_dense: int
     bytes_pruned: int
@@ -157,9 +157,9 @@ def total(rows: list[Sizes]) -> Sizes:
         weights=sum(row.weights for row in rows),
         kept=kept,
         entropy=mean("entropy"),
-        index_bits_packed=mean("index_bits_packed"),
+        index_bits_quantized=mean("index_bits_quantized"),
         index_bits_coded=mean("index_bits_coded"),
-        position_bits_packed=mean("position_bits_packed"),
+        position_bits_quantized=mean("position_bits_quantized"),
         position_bits_coded=mean("position_bits_coded"),
         bytes_dense=sum(row.bytes_dense for row in rows),
         bytes_pruned=sum(row.bytes_pruned for row in rows),

@@ -67,7 +67,9 @@ def _records_by_key(tensors: Mapping[str, Tensor], calibration: Calibration) -> 
     return by_key
 
 
-def _encode(tensors: Mapping[str, Tensor], records_of: Mapping[str, Record], coder: str) -> Iterator[tuple[Entry, bytes]]:
+def _encode(
+    tensors: Mapping[str, Tensor], records_of: Mapping[str, Record], coder: str
+) -> Iterator[tuple[Entry, bytes]]:
     owners = _owners(tensors)
     record_of_owner = {owners[name]: record for name, record in records_of.items()}
     for name, tensor in tensors.items():
@@ -105,10 +107,20 @@ def _quantized(name: str, tensor: Tensor, record: Record, coder_name: str) -> tu
     codebook = from_record({key: value.cpu() if isinstance(value, Tensor) else value for key, value in record.items()})
     kept = to_indices(tensor, codebook)
     coded = coder.encode(kept, codebook.size)
-    parts = (records.encode(codebook), coded.positions, coded.indices)
-    blob = b"".join(parts)
-    sizes = map(len, parts)
-    return Quantized(name, tensor.dtype, tuple(tensor.shape), coder_name, len(kept.indices), *sizes, zlib.crc32(blob)), blob
+    table = records.encode(codebook)
+    blob = table + coded.positions + coded.indices
+    entry = Quantized(
+        name,
+        tensor.dtype,
+        tuple(tensor.shape),
+        coder_name,
+        kept=len(kept.indices),
+        codebook_length=len(table),
+        positions_length=len(coded.positions),
+        indices_length=len(coded.indices),
+        checksum=zlib.crc32(blob),
+    )
+    return entry, blob
 
 
 def _check_metadata(metadata: Mapping[str, Any] | None) -> None:

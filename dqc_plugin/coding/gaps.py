@@ -32,7 +32,7 @@ def decode(fields: NDArray[np.uint8], count: int, size: int, width: int) -> NDAr
     reached = int(ends[-1]) if len(ends) else 0
     if not reached <= size < reached + filler:
         raise ArtifactError(f"the gaps reach {reached} of {size} weights")
-    positions = ends[is_kept]
+    positions: NDArray[np.int64] = ends[is_kept]
     if len(positions) != count:
         raise ArtifactError(f"the gaps hold {len(positions)} positions instead of {count}")
     positions -= 1

@@ -24,7 +24,7 @@ def group(symbols: NDArray[np.uint8], alphabet: int, together: int) -> NDArray[n
         return np.frombuffer(pack(symbols, width_of(alphabet)), np.uint8)  # the same bytes, faster
     digits = np.zeros((-(-len(symbols) // together), together), np.uint8)
     digits.reshape(-1)[: len(symbols)] = symbols
-    numbers = digits[:, -1].copy()
+    numbers: NDArray[np.uint8] = digits[:, -1].copy()
     for place in range(together - 2, -1, -1):
         numbers *= np.uint8(alphabet)
         numbers += digits[:, place]

@@ -23,7 +23,7 @@ def encode(symbols: NDArray[np.uint8], runs: bool = False, least: int = 0) -> by
     """Symbols (n,) as one deflate stream of at least ``least`` bytes; ``runs`` lets it refer back to earlier ones."""
     level, strategy = _RUNS if runs else _LITERALS
     coder = zlib.compressobj(level, zlib.DEFLATED, _RAW, _MEMORY, strategy)
-    data = coder.compress(np.ascontiguousarray(symbols)) + coder.flush()
+    data = coder.compress(np.ascontiguousarray(symbols).data) + coder.flush()
     missing_blocks = max(0, -(-(least - len(data)) // len(_EMPTY_BLOCK)))
     return _EMPTY_BLOCK * missing_blocks + data
 

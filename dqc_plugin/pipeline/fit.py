@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dqc_plugin.errors import RunError
-from dqc_plugin.pipeline.context import Batch, Context, TrainingData
+from dqc_plugin.pipeline.context import Context, TrainingData
+from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
 from dqc_plugin.pipeline.optimizers import learning_rate
 from dqc_plugin.pipeline.progress import load_model_state

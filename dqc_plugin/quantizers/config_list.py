@@ -21,4 +21,4 @@ def quantizer_config_list(quantizer: Any, settings: Mapping[str, BaseModel]) -> 
 
 def _plain_entry(options: BaseModel) -> Config:
     names = list(getattr(options, "target_names", ("weight",)))
-    return {"target_names": names, "quant_dtype": f"int{getattr(options, 'bits', 8)}"}
+    return {"target_names": names, "quant_dtype": f"int{getattr(options, 'bits', 8)}", "quant_scheme": "symmetric"}

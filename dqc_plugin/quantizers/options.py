@@ -68,7 +68,7 @@ class SQCOptions(_Options):
 
     @property
     def codebook_size(self) -> int:
-        return 2**self.bits - int(self.zero)
+        return (1 << self.bits) - int(self.zero)
 
     @property
     def freeze(self) -> str:

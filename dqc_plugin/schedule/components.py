@@ -16,9 +16,9 @@ from dqc_plugin.pruners.options import PruningOptions
 from dqc_plugin.quantizers.options import BitsOptions
 from dqc_plugin.registry import Kind, import_attribute, lookup
 from dqc_plugin.schedule.merge import Data
-from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.settings import TRAIN_KEYS
+from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.validate import validate
 from dqc_plugin.schedule.wording import shown
 
@@ -36,7 +36,8 @@ def find_options(kind: Literal["pruner", "quantizer"], name: str) -> type[BaseMo
     options: type[BaseModel] = lookup(kind, name).load_options() or _PLAIN[kind]
     taken = {*TRAIN_KEYS, "layers", kind} & set(options.model_fields)
     if taken:
-        raise ScheduleError(f"the options of {name!r} use the keys of every stage ({', '.join(sorted(taken))}): rename them")
+        shared = ", ".join(sorted(taken))
+        raise ScheduleError(f"the options of {name!r} use keys that every stage has ({shared}): rename them")
     return options
 
 

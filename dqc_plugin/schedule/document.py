@@ -34,7 +34,7 @@ def parse_value(text: str) -> Any:
     """The value of a piece of YAML such as ``0.9`` or ``{name: adam}``; ScheduleError says what is wrong with it."""
     node = _compose(text, None)
     reader = _Reader(None)
-    value = None if node is None else reader.read(node, ())
+    value = reader.read(node, ())
     reader.problems.raise_if_any()
     return value
 
@@ -85,7 +85,9 @@ class _Reader:
         self.origin = Origin(file, self._positions)
         self.problems = Problems(self.origin)
 
-    def read(self, node: Node, keys: Keys) -> Any:
+    def read(self, node: Node | None, keys: Keys) -> Any:
+        if node is None:
+            return None
         self._positions.setdefault(keys, _position(node))
         # An alias is the same node again. Refusing it also ends cycles and files that grow when they are expanded.
         if id(node) in self._seen:

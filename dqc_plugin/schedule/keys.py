@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import get_args
 
 from pydantic import BaseModel
 
 from dqc_plugin.errors import did_you_mean
 from dqc_plugin.schedule.merge import Data
 from dqc_plugin.schedule.problems import Keys, Problems
+from dqc_plugin.schedule.wording import models_in
 
 Nested = Mapping[str, frozenset[str]]
 
 
-def keep_known(data: Data, valid: Collection[str], keys: Keys, problems: Problems, nested: Nested | None = None) -> Data:
+def keep_known(
+    data: Data, valid: Collection[str], keys: Keys, problems: Problems, nested: Nested | None = None
+) -> Data:
     """The entries with valid keys; a problem for each other one. nested: the keys inside each valid key's mapping."""
-    for key in data.keys() - set(valid):
+    for key in (key for key in data if key not in valid):
         home = next((outer for outer, inner in (nested or {}).items() if key in inner), None)
         hint = f"; it belongs in {home!r}" if home else did_you_mean(key, valid)
         problems.add((*keys, key), f"unknown key{hint}")
@@ -25,13 +27,8 @@ def keep_known(data: Data, valid: Collection[str], keys: Keys, problems: Problem
 
 def nested_keys(model: type[BaseModel]) -> dict[str, frozenset[str]]:
     """For each field that holds one of several models: the keys of these."""
-    inner = {name: _fields(_models(field.annotation)) for name, field in model.model_fields.items()}
+    inner = {name: _fields(models_in(field.annotation)) for name, field in model.model_fields.items()}
     return {name: keys for name, keys in inner.items() if keys}
-
-
-def _models(annotation: object) -> list[type[BaseModel]]:
-    kinds = (annotation, *get_args(annotation))
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _fields(models: Iterable[type[BaseModel]]) -> frozenset[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from dqc_plugin.errors import did_you_mean
@@ -16,7 +16,6 @@ from dqc_plugin.schedule.read_layers import PATTERN
 from dqc_plugin.schedule.stages import CompressStage
 
 _SHOWN_LAYERS = 8
-_NAME, _PATTERN, _TYPE = range(3)
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,12 @@ class Layer:
         return type(self.module).__name__
 
     @property
+    def weight(self) -> Tensor:
+        return self.module.weight  # type: ignore[return-value]
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.module.weight.shape)  # type: ignore[union-attr, arg-type]
+        return tuple(self.weight.shape)
 
 
 def compressible_layers(model: nn.Module) -> list[Layer]:
@@ -69,13 +72,49 @@ def find_settings(stage: CompressStage, layers: Sequence[Layer], problems: Probl
 
 
 def _choose(stage: CompressStage, layer: Layer, problems: Problems) -> BaseModel | None:
-    matching: Mapping[str, BaseModel | None] = {
-        selector: rule for selector, rule in stage.layers.items() if _matches(selector, layer) is not None
-    }
-    ranks = {selector: _matches(selector, layer) for selector in matching}
-    best = [selector for selector in matching if ranks[selector] == min(filter(None.__ne__, ranks.values()))]
-    for other in best[1:]:
-        if matching[other] != matching[best[0]]:
-            text = f"and {best[0]!r} both match layer {layer.name!r} but disagree; narrow one, or name the layer"
-            problems.add((*stage.origin.root, "layers", other), text)
-    return matching[best[0]] if best else stage.options
+    for fits in _PRECEDENCE:
+        selectors = [selector for selector in stage.layers if fits(selector, layer)]
+        for other in selectors[1:]:
+            if stage.layers[other] != stage.layers[selectors[0]]:
+                text = f"and {selectors[0]!r} disagree about layer {layer.name!r}; narrow one or name the layer"
+                problems.add((*stage.origin.root, "layers", other), text)
+        if selectors:
+            return stage.layers[selectors[0]]
+    return stage.options
+
+
+def _by_name(selector: str, layer: Layer) -> bool:
+    return selector == layer.name
+
+
+def _by_pattern(selector: str, layer: Layer) -> bool:
+    return selector.startswith(PATTERN) and re.fullmatch(selector.removeprefix(PATTERN), layer.name) is not None
+
+
+def _by_type(selector: str, layer: Layer) -> bool:
+    return selector == layer.type
+
+
+_PRECEDENCE = (_by_name, _by_pattern, _by_type)
+
+
+def _check_selectors(stage: CompressStage, layers: Sequence[Layer], problems: Problems) -> None:
+    for selector in stage.layers:
+        if not any(fits(selector, layer) for fits in _PRECEDENCE for layer in layers):
+            text = f"matches no layer{_nearest(selector, layers)}"
+            problems.add((*stage.origin.root, "layers", selector), text)
+
+
+def _nearest(selector: str, layers: Sequence[Layer]) -> str:
+    """The nearest layer name or type; for a pattern also that it must match whole names."""
+    name, is_pattern = selector.removeprefix(PATTERN), selector.startswith(PATTERN)
+    names = [layer.name for layer in layers]
+    hint = did_you_mean(name, names if is_pattern else {*names, *(layer.type for layer in layers)})
+    if "did you mean" not in hint:
+        hint = f"; layers: {_some(names)}"
+    return f" (it must match the whole name){hint}" if is_pattern else hint
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_LAYERS} more" if len(names) > _SHOWN_LAYERS else ""
+    return ", ".join(names[:_SHOWN_LAYERS]) + more

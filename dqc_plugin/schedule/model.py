@@ -40,6 +40,11 @@ class Schedule(Header, Placed):
     data: DataSpec | None = None
     stages: tuple[Stage, ...] = Field(min_length=1, strict=False)
 
+    @property
+    def overview(self) -> str:
+        """The stages in one line."""
+        return " → ".join(stage.title for stage in self.stages)
+
     def canonical(self) -> dict[str, Any]:
         """The schedule with every default written out: plain JSON data that loads as an equal schedule.
 

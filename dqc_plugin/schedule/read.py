@@ -59,7 +59,8 @@ def _read_stages(known: Data, defaults: Data, problems: Problems) -> list[Stage]
         problems.add(keys, f"must be a list of stages, such as '- train: {{epochs: 12}}', not {given}")
     if not isinstance(data, list):
         return []
-    stages = [read_stage(item, (*keys, index), known.get("name"), defaults, problems) for index, item in enumerate(data)]
+    name = known.get("name")
+    stages = [read_stage(item, (*keys, index), name, defaults, problems) for index, item in enumerate(data)]
     kinds = [next((kind for kind in KINDS if isinstance(item, dict) and kind in item), None) for item in data]
     check_order(kinds, known.get("model") is not None, problems)
     return [stage for stage in stages if stage is not None]

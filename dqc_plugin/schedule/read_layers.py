@@ -50,7 +50,7 @@ def _read_rule(rule: Any, model: type[BaseModel], stage: Data, keys: Keys, probl
         problems.add((*keys, SKIP), "must be true and stand alone: a layer is either left out or has options")
         return None
     overridable = per_layer_keys(model)
-    for key in rule.keys() & (set(model.model_fields) - overridable):
+    for key in (key for key in rule if key in model.model_fields and key not in overridable):
         problems.add((*keys, key), "holds for the whole stage; set it beside 'layers'")
     free = {key: value for key, value in rule.items() if key in overridable or key not in model.model_fields}
     own = keep_known(free, [*overridable, SKIP], keys, problems, nested_keys(model))

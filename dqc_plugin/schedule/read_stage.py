@@ -56,7 +56,7 @@ def _kind(data: Any, keys: Keys, problems: Problems) -> str | None:
 
 
 def _read_train_stage(data: Data, keys: Keys, defaults: Data, problems: Problems) -> TrainStage | None:
-    for key in data.keys() - {"train"}:
+    for key in (key for key in data if key != "train"):
         hint = f"; write it inside: train: {{{key}: ...}}" if key in _TRAIN_STAGE_KEYS else did_you_mean(key, ["train"])
         problems.add((*keys, key), f"unknown key{hint}")
     inside: Keys = (*keys, "train")
@@ -93,7 +93,8 @@ def _read_compress(
     train = _read_training({key: known[key] for key in TRAIN_KEYS if key in known}, keys, defaults, problems)
     if options is None or train is None:
         return None
-    stage = (PrunerStage if kind == "pruner" else QuantizerStage)(name=name, options=options, layers=layers, train=train)
+    stage_model = PrunerStage if kind == "pruner" else QuantizerStage
+    stage = stage_model(name=name, options=options, layers=layers, train=train)
     _check_sparsity(stage, keys, problems)
     check_epochs(stage, keys, problems)
     return stage

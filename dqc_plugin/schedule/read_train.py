@@ -25,7 +25,8 @@ def read_train(data: Data, problems: Problems, locate: Locate) -> TrainSettings 
 def _read_section(section: str, data: Any, problems: Problems, locate: Locate) -> Frozen | None:
     choices = {choice_name(choice): choice for choice in CHOICES[section]}
     if not isinstance(data, dict):
-        _add(problems, locate((section,)), f"must be a mapping such as {{name: {next(iter(choices))}}}, not {shown(data)}")
+        example = f"{{name: {next(iter(choices))}}}"
+        _add(problems, locate((section,)), f"must be a mapping such as {example}, not {shown(data)}")
         return None
     name = data.get("name", next(iter(choices)))
     if not isinstance(name, str) or name not in choices:
@@ -43,7 +44,8 @@ def _keys_of_others(data: Data, name: str, choices: dict[str, type[Frozen]]) -> 
     """Keys that another choice of the section has, with the names of those choices."""
     others = {
         key: [other for other, choice in choices.items() if key in choice.model_fields]
-        for key in data.keys() - set(choices[name].model_fields)
+        for key in data
+        if key not in choices[name].model_fields
     }
     return {key: owners for key, owners in others.items() if owners}
 

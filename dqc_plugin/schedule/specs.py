@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from dqc_plugin.registry import import_attribute, lookup
 from dqc_plugin.schedule.settings import Frozen
@@ -23,7 +23,7 @@ class ModelSpec(Frozen):
     """The network: a registered name or ``package.module:factory``, and the arguments of that factory."""
 
     name: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
     def factory(self) -> Any:
         """The callable that builds the network; RegistryError if there is none."""
@@ -41,7 +41,7 @@ class DataSpec(Frozen):
     validation: Annotated[int | float, BeforeValidator(_held_out)] = 0
     evaluate_on: Literal["test", "validation"] = "test"
     augment: Augment = "none"
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("evaluate_on")
     @classmethod

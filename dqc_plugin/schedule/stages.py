@@ -16,7 +16,7 @@ SKIP = "skip"
 
 def _plain_file_name(file: str) -> str:
     if file in ("", ".", "..") or PureWindowsPath(file).name != file:
-        raise ValueError(f"must be a plain file name such as 'net.dqc' (it is written into the run folder), not {file!r}")
+        raise ValueError(f"must be a plain file name such as 'net.dqc', for the run folder, not {file!r}")
     return file
 
 
@@ -58,7 +58,7 @@ class _CompressStage(Placed):
 
     name: str
     options: SerializeAsAny[BaseModel]
-    layers: dict[str, SerializeAsAny[BaseModel] | None] = {}
+    layers: dict[str, SerializeAsAny[BaseModel] | None] = Field(default_factory=dict)
     train: TrainSettings = TrainSettings()
 
     @property

@@ -36,8 +36,8 @@ def check_epochs(stage: CompressStage, keys: Keys, problems: Problems) -> None:
     if epochs == 0 and getattr(stage.options, "NEEDS_EPOCHS", False):
         problems.add((*keys, "epochs"), f"must be at least 1: {stage.name} prunes while it trains")
         return
-    rules = {("layers", selector): rule for selector, rule in stage.layers.items() if rule is not None}
-    for inside, options in {(): stage.options, **rules}.items():
+    rules: dict[Keys, BaseModel] = {("layers", key): rule for key, rule in stage.layers.items() if rule is not None}
+    for inside, options in ((), stage.options), *rules.items():
         for path in _EPOCH_OPTIONS:
             value = _value(options, path)
             if value is not None and value > epochs and (not inside or value != _value(stage.options, path)):

@@ -68,19 +68,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models among an annotation and its alternatives."""
+    kinds = (annotation, *get_args(annotation))
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
 def _field(model: type[BaseModel], keys: Sequence[int | str]) -> tuple[type[BaseModel], FieldInfo | None]:
     """The model that owns the last text key, and its field of that name, if there is one."""
     field: FieldInfo | None = None
     for key in (key for key in keys if isinstance(key, str)):
         if field is not None:
-            model = next((kind for kind in _models(field.annotation)), model)
+            model = next((kind for kind in models_in(field.annotation)), model)
         field = model.model_fields.get(key)
     return model, field
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    kinds = (annotation, *get_args(annotation))
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _choices(field: FieldInfo) -> tuple[Any, ...]:

@@ -1,0 +1,70 @@
+"""``dqc check``: what a schedule will do, layer by layer, without doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from dqc_plugin.schedule import LayerPlan, Totals
+
+_PIPED_WIDTH = 100
+_LEFT = ("layer", "pruner", "quantizer", "freeze")
+_COLUMNS = ("layer", "shape", "weights", "pruner", "zeros\n%", "quantizer", "bits", "codebook\nsize", "freeze",
+            "expected\nbytes")
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The schedule, a YAML file.")],
+    set: Annotated[list[str] | None, typer.Option(help="Override a key: stages.1.sparsity=0.9")] = None,
+) -> None:
+    """Check a schedule and show what each layer gets and how many bytes that should take."""
+    from dqc_plugin.schedule import build_model, load_schedule, resolve, totals
+
+    schedule = load_schedule(file, set or [])
+    model = build_model(schedule)
+    plans = resolve(schedule, model)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
+    console.print(f"{schedule.name}: {schedule.overview}", highlight=False, soft_wrap=True, markup=False)
+    console.print(_table(plans, totals(plans, model)))
+    console.print(_summary(totals(plans, model)), highlight=False, soft_wrap=True)
+
+
+def _table(plans: list[LayerPlan], total: Totals) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column in _LEFT else "right", overflow="fold")
+    for plan in plans:
+        table.add_row(*_row(plan))
+    table.add_section()
+    table.add_row("total", "", f"{total.weights:,}", *[""] * 6, f"{total.expected_bytes:,}")
+    return table
+
+
+def _row(plan: LayerPlan) -> tuple[str, ...]:
+    return (
+        plan.layer,
+        "x".join(map(str, plan.shape)),
+        f"{plan.weights:,}",
+        plan.pruner or "-",
+        f"{100 * plan.sparsity:.1f}" if plan.pruner else "-",
+        plan.quantizer or "-",
+        str(plan.bits or "-"),
+        str(plan.codebook_size or "-"),
+        plan.freeze or "-",
+        f"{plan.expected_bytes:,}",
+    )
+
+
+def _summary(total: Totals) -> str:
+    return (
+        f"expected {total.expected_bytes + total.other_bytes:,} bytes, {total.other_bytes:,} of them biases and the like, "
+        f"kept exactly; float32 {total.float_bytes + total.other_bytes:,} bytes; ratio {total.ratio:.1f}x"
+    )
