@@ -68,7 +68,8 @@ def by_hand() -> None:
             loss.backward()
             optimizer.step()
             quantizer.after_step()
-    print(f"{'by hand, dqc at 4 bits':24} explained variance {explained_variance(quantizer.export_model(), evaluation):.3f}")
+    metric = explained_variance(quantizer.export_model(), evaluation)
+    print(f"{'by hand, dqc at 4 bits':24} explained variance {metric:.3f}")
 
 
 if __name__ == "__main__":

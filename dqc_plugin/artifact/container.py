@@ -62,11 +62,11 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
 @contextmanager
 def open_container(path: Path) -> Iterator[Container]:
     """The container of a file; ArtifactError if it is not one of this format, damaged, cut, or of a newer version."""
-    if not path.exists():
-        raise ArtifactError("there is no such file")
-    if not path.is_file():
-        raise ArtifactError("this is not a file")
     try:
+        if not path.exists():
+            raise ArtifactError("there is no such file")
+        if not path.is_file():
+            raise ArtifactError("this is not a file")
         with path.open("rb") as file:
             yield _open(file, path.stat().st_size)
     except OSError as error:

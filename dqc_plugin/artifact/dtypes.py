@@ -17,6 +17,9 @@ _DTYPES = (
     torch.bool, torch.complex64, torch.complex128, torch.float8_e4m3fn, torch.float8_e5m2,
 )  # fmt: skip
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""The dtypes that codebooks work on."""
+
 
 def code_of(dtype: torch.dtype) -> int:
     """The byte that stands for a dtype; ArtifactError if files cannot hold it."""

@@ -119,8 +119,9 @@ def decode(data: bytes) -> Index:
 
 
 def _encode_entry(entry: Entry, numbers: Mapping[str, int]) -> bytes:
+    name = text(_printable(entry.name))
     if isinstance(entry, Alias):
-        return text(entry.name) + bytes([_ALIAS]) + varint.put(numbers[entry.of])
+        return name + bytes([_ALIAS]) + varint.put(numbers[entry.of])
     kind = _QUANTIZED if isinstance(entry, Quantized) else _EXACT
     tensor = bytes([code_of(entry.dtype)]) + _counts(entry.shape)
     if isinstance(entry, Quantized):
@@ -128,11 +129,11 @@ def _encode_entry(entry: Entry, numbers: Mapping[str, int]) -> bytes:
         tensor += text(entry.coder) + b"".join(map(varint.put, lengths))
     else:
         tensor += varint.put(entry.length)
-    return text(entry.name) + bytes([kind]) + tensor + entry.checksum.to_bytes(4, "little")
+    return name + bytes([kind]) + tensor + entry.checksum.to_bytes(4, "little")
 
 
 def _decode_entry(cursor: Cursor, earlier: Sequence[Entry]) -> Entry:
-    name, kind = cursor.text(), cursor.byte()
+    name, kind = _printable(cursor.text()), cursor.byte()
     if kind == _ALIAS:
         number = cursor.count()
         if number >= len(earlier) or isinstance(earlier[number], Alias):
@@ -147,6 +148,13 @@ def _decode_entry(cursor: Cursor, earlier: Sequence[Entry]) -> Entry:
     if kept > math.prod(shape):
         raise ArtifactError(f"{name!r} keeps {kept} of {math.prod(shape)} weights")
     return Quantized(name, dtype, shape, coder, kept, cursor.count(), cursor.count(), cursor.count(), _checksum(cursor))
+
+
+def _printable(name: str) -> str:
+    """The name; it goes to terminals, so one that could steer them is an error."""
+    if not name.isprintable():
+        raise ArtifactError(f"a tensor has the name {name!r}; names in files must be printable")
+    return name
 
 
 def _counts(values: tuple[int, ...]) -> bytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dqc_plugin.artifact import plain
 from dqc_plugin.artifact.cursor import Cursor
-from dqc_plugin.artifact.dtypes import code_of, dtype_of
+from dqc_plugin.artifact.dtypes import FLOATS, code_of, dtype_of
 from dqc_plugin.codebooks import Codebook, PowerOfTwo, SharedValues, from_record
 from dqc_plugin.coding import varint
 from dqc_plugin.errors import ArtifactError
@@ -47,7 +46,7 @@ def _encode_vector(tensor: Tensor) -> bytes:
 
 def _decode_vector(cursor: Cursor) -> Tensor:
     dtype, length = dtype_of(cursor.byte()), cursor.count()
-    if dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+    if dtype not in FLOATS:
         raise ArtifactError("a codebook is not of floats")
     shape = (length - 1,) if length else ()
     if length - 1 > _CHANNELS_PER_BYTE * cursor.left:

@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from dqc_plugin.schedule import LayerPlan, Totals
 
-_PIPED_WIDTH = 100
+_PIPED_WIDTH = 120
 _LEFT = ("layer", "pruner", "quantizer", "freeze")
 _COLUMNS = ("layer", "shape", "weights", "pruner", "zeros\n%", "quantizer", "bits", "codebook\nsize", "freeze",
             "expected\nbytes")
@@ -64,7 +64,8 @@ def _row(plan: LayerPlan) -> tuple[str, ...]:
 
 
 def _summary(total: Totals) -> str:
+    expected, dense = total.expected_bytes + total.other_bytes, total.float_bytes + total.other_bytes
     return (
-        f"expected {total.expected_bytes + total.other_bytes:,} bytes, {total.other_bytes:,} of them biases and the like, "
-        f"kept exactly; float32 {total.float_bytes + total.other_bytes:,} bytes; ratio {total.ratio:.1f}x"
+        f"expected {expected:,} bytes, {total.other_bytes:,} of them kept exactly (biases and the like); "
+        f"float32 {dense:,} bytes; ratio {total.ratio:.1f}x"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def inspect(
         console = Console(width=_PIPED_WIDTH)
     for table in _tables(report):
         console.print(table)
-    console.print(_summary(report), highlight=False, soft_wrap=True)
+    console.print(_summary(report), highlight=False, markup=False, soft_wrap=True)
 
 
 def _tables(report: Report) -> list[Table]:
@@ -68,8 +69,8 @@ def _stages(report: Report) -> Table:
 def _others(rows: tuple[OtherRow, ...]) -> Table:
     table = _table("Kept exactly", "shape", "dtype", "bytes", "stored")
     for row in rows:
-        stored = f"{row.bytes_stored:,}" if row.same_as is None else f"as {row.same_as}"
-        table.add_row(row.name, _shape(row.shape), row.dtype, f"{row.bytes_dense:,}", stored)
+        stored = f"{row.bytes_stored:,}" if row.same_as is None else escape(f"as {row.same_as}")
+        table.add_row(escape(row.name), _shape(row.shape), row.dtype, f"{row.bytes_dense:,}", stored)
     return table
 
 
@@ -82,7 +83,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _layer(name: str) -> str:
-    return name.removesuffix(".weight")
+    return escape(name.removesuffix(".weight"))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -136,7 +136,7 @@ _UNLIFTED = 1.0
 
 def magnitude_count(bits: int, zero: bool) -> int:
     """L: the number of magnitudes of a codebook of so many bits."""
-    return 2 ** (bits - 1) - int(zero)
+    return (1 << (bits - 1)) - int(zero)
 
 
 def _round_(

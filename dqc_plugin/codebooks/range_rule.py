@@ -68,4 +68,5 @@ def _least_squares(weights: Tensor, largest: PowerOfTwo, mask: Tensor | None) ->
 def _squared_error(weights: Tensor, codebook: PowerOfTwo, mask: Tensor | None) -> Tensor:
     difference = codebook.quantize(weights, mask).sub_(weights)
     rows = difference.reshape(len(codebook.scale), -1) if codebook.scale.dim() else difference.reshape(-1)
-    return torch.linalg.vector_norm(rows, dim=-1)
+    error: Tensor = torch.linalg.vector_norm(rows, dim=-1)
+    return error

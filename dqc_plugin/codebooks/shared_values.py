@@ -21,7 +21,7 @@ class SharedValues:
 
     def __post_init__(self) -> None:
         if self.values.dim() != 1 or not 1 <= len(self.values) <= 256:
-            raise ConfigError(f"shared values must be 1 to 256 numbers, not a tensor of shape {list(self.values.shape)}")
+            raise ConfigError(f"shared values must be 1 to 256 numbers, not of shape {list(self.values.shape)}")
         if bool((self.values.diff() < 0).any()):
             raise ConfigError("shared values must be in ascending order")
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from nni.compression.base.compressor import Compressor, Pruner, Quantizer
 from nni.compression.utils import TorchEvaluator
-from pydantic import BaseModel
 from torch import nn
 from torch.optim import Optimizer
 
@@ -16,7 +15,7 @@ from dqc_plugin.pipeline.losses import make_training_step
 from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.progress import load_progress, save_progress
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
-from dqc_plugin.pruners.arguments import pruner_arguments
+from dqc_plugin.pruners.arguments import pruner_arguments, pruner_config_list
 from dqc_plugin.pruners.masks import hold_masks, nonzero_masks
 from dqc_plugin.quantizers.chain import settle
 from dqc_plugin.quantizers.config_list import quantizer_config_list
@@ -31,7 +30,7 @@ def run_pruner(context: Context, number: int, stage: PrunerStage, state: Network
     fit = make_fit(context, number, stage)
     evaluator = make_evaluator(fit, model)
     steps = len(context.training_data(stage.train.batch_size))
-    config_list = _pruning_config_list(stage_settings(stage, model))
+    config_list = pruner_config_list(stage_settings(stage, model))
     pruner: Pruner = lookup("pruner", stage.name).load()(
         model, config_list, evaluator, **pruner_arguments(stage.options, stage.train.epochs, steps)
     )
@@ -105,11 +104,4 @@ def _prune_at_once(context: Context, number: int, pruner: Pruner) -> None:
         settle(pruner)
 
 
-def _pruning_config_list(settings: dict[str, BaseModel]) -> list[dict[str, Any]]:
-    return [
-        {"op_names": [layer], "target_names": ["weight"], "sparse_ratio": float(rule.sparsity),
-         "granularity": rule.granularity}
-        for layer, rule in settings.items()
-        if rule.sparsity
-    ]
 

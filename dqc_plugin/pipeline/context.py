@@ -97,7 +97,7 @@ def schedule_data(schedule: Schedule, device: torch.device) -> tuple[Callable[[i
     """Training batches by batch size, and what to evaluate on, from the schedule's data."""
     spec = schedule.data
     if spec is None:
-        raise ConfigError("no data: give some in the schedule (data: mnist) or to run(..., train_loader=, eval_loader=)")
+        raise ConfigError("no data: give it in the schedule (data: mnist) or to run(train_loader=..., eval_loader=...)")
     data = load_data(spec.name, **spec.arguments).to(device)
     train, held_out = data.train, None
     if spec.validation:

@@ -32,6 +32,6 @@ def _penalty(model: nn.Module, settings: Loss) -> Tensor:
     After a forward pass NNI's wrapped modules hold the quantized weights there, so that the terms act on these, as in
     the paper; the gradient reaches the latent weights through the straight-through estimator.
     """
-    weights = [layer.module.weight for layer in compressible_layers(model)]
+    weights = [layer.weight for layer in compressible_layers(model)]
     terms = [settings.l1 * w.abs().sum() + settings.l2 / 2 * w.square().sum() for w in weights]
     return torch.stack(terms).sum()

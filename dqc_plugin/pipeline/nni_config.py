@@ -9,7 +9,8 @@ from typing import Any
 
 from nni.compression.base.compressor import Compressor
 from nni.compression.utils import Evaluator
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from torch import nn
 
 from dqc_plugin.errors import ConfigError, did_you_mean

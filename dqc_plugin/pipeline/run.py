@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,20 @@ def run(
     context = Context(
         checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter()
     )
-    return _run_stages(context)
+    with _quiet_nni():
+        return _run_stages(context)
+
+
+@contextmanager
+def _quiet_nni() -> Iterator[None]:
+    """NNI warns of what this pipeline does on purpose, such as counting in epochs."""
+    logger = logging.getLogger("nni")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _data(

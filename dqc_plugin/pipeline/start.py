@@ -22,7 +22,8 @@ def starting_weights(path: Path, like: dict[str, Tensor]) -> dict[str, Tensor]:
         if name not in weights:
             raise RunError(f"{path}: no entry {name!r} of the model{did_you_mean(name, weights)}")
         if weights[name].shape != expected.shape:
-            raise RunError(f"{path}: {name} has shape {list(weights[name].shape)}, the model wants {list(expected.shape)}")
+            found, wanted = list(weights[name].shape), list(expected.shape)
+            raise RunError(f"{path}: {name} has shape {found}, the model wants {wanted}")
     for name in weights.keys() - like.keys():
         raise RunError(f"{path}: the model has no entry {name!r}{did_you_mean(name, like)}")
     return {name: weights[name].to(expected.dtype) for name, expected in like.items()}

@@ -1,7 +1,8 @@
-"""From what a schedule says to the arguments of NNI's pruners, which count in steps."""
+"""From what a schedule says to the ``config_list`` and the arguments of NNI's pruners, which count in steps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,3 +26,17 @@ def _gradual(options: GradualOptions, epochs: int, steps_per_epoch: int) -> dict
     ramp_steps = max(1, round(ramp_epochs * steps_per_epoch))
     updates = min(options.updates, ramp_steps)
     return {"interval_steps": ramp_steps // updates, "total_times": updates, "using": options.using}
+
+
+def pruner_config_list(settings: Mapping[str, BaseModel]) -> list[dict[str, Any]]:
+    """An entry of NNI's ``config_list`` for each layer that is to have zeros, from its ``PruningOptions``."""
+    return [
+        {
+            "op_names": [layer],
+            "target_names": ["weight"],
+            "sparse_ratio": float(getattr(rule, "sparsity")),
+            "granularity": getattr(rule, "granularity", "default"),
+        }
+        for layer, rule in settings.items()
+        if getattr(rule, "sparsity", None)
+    ]

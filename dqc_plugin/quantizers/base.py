@@ -46,6 +46,7 @@ class CodebookQuantizer(Quantizer):
     """
 
     target_type: ClassVar[type[CodebookTarget]]
+    config_list: list[Config]
     takes_steps_per_epoch = True
 
     def __init__(

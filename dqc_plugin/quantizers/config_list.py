@@ -15,10 +15,15 @@ def quantizer_config_list(quantizer: Any, settings: Mapping[str, BaseModel]) -> 
 
     The others get NNI's ``quant_dtype`` from ``bits``, and ``target_names`` if their options have them.
     """
-    entry = getattr(quantizer, "config_entry", _plain_entry)
+    scheme = _SCHEMES.get(quantizer.__name__, "symmetric")
+    entry = getattr(quantizer, "config_entry", lambda options: _plain_entry(options, scheme))
     return [{"op_names": [layer], **entry(options)} for layer, options in settings.items()]
 
 
-def _plain_entry(options: BaseModel) -> Config:
+# what NNI's quantizers want where it is not symmetric
+_SCHEMES = {"DoReFaQuantizer": "affine"}
+
+
+def _plain_entry(options: BaseModel, scheme: str) -> Config:
     names = list(getattr(options, "target_names", ("weight",)))
-    return {"target_names": names, "quant_dtype": f"int{getattr(options, 'bits', 8)}", "quant_scheme": "symmetric"}
+    return {"target_names": names, "quant_dtype": f"int{getattr(options, 'bits', 8)}", "quant_scheme": scheme}

@@ -23,7 +23,7 @@ def export_model(compressor: Compressor) -> nn.Module:
     wrapped = compressor._is_wrapped
     if wrapped:
         compressor.unwrap_model()
-    plain = copy.deepcopy(compressor.bound_model)
+    plain: nn.Module = copy.deepcopy(compressor.bound_model)
     if wrapped:
         compressor.wrap_model()
     for name in compressor._module_wrappers:

@@ -66,13 +66,19 @@ def _compose(text: str, file: str | None) -> Node | None:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         place = f"{file}:{error.problem_mark.line + 1}: " if file and error.problem_mark else ""
-        context = f"{error.context}, " if error.context else ""
-        raise ScheduleError(f"{place}not valid YAML: {context}{error.problem}") from error
+        raise ScheduleError(f"{place}not valid YAML: {_context(error, file)}{error.problem}") from error
     except (YAMLError, RecursionError) as error:
         raise ScheduleError(f"{file + ': ' if file else ''}not valid YAML: {str(error).splitlines()[0]}") from error
     if node is None and file:
         raise ScheduleError(f"{file}: has no keys; a schedule starts with 'version: 1'")
     return node
+
+
+def _context(error: MarkedYAMLError, file: str | None) -> str:
+    if not error.context:
+        return ""
+    since = f" from line {error.context_mark.line + 1}" if file and error.context_mark else ""
+    return f"{error.context}{since}, "
 
 
 class _Reader:
@@ -111,8 +117,8 @@ class _Reader:
             if not isinstance(key_node, ScalarNode):
                 self.problems.add(keys, "a key must be text, not a list or a mapping")
             elif key in read:
-                first = self._positions[inner].line
-                self.problems.add(inner, f"is given twice, first in line {first}", position)
+                first = f", first in line {self._positions[inner].line}" if self.origin.file else ""
+                self.problems.add(inner, f"is given twice{first}", position)
             else:
                 self._positions[inner] = position
                 read[key] = self.read(value_node, inner)

@@ -56,7 +56,7 @@ class Origin:
 
     def in_file(self, position: Position) -> Place:
         """The place of a position in this origin's file."""
-        return Place((0, *position), f"{self.file}:{position.line}: ")
+        return Place((0, *position), f"{self.file}:{position.line}: " if self.file else "")
 
 
 class Place(NamedTuple):
@@ -75,7 +75,7 @@ class Problems:
 
     def add(self, keys: Keys, text: str, position: Position | None = None) -> None:
         """One problem at these keys; ``position`` where they stand at another place than the origin says."""
-        place = self.origin.in_file(position) if position and self.origin.file else self.origin.place(keys)
+        place = self.origin.in_file(position) if position else self.origin.place(keys)
         path = show_keys(keys)
         self._found.setdefault(f"{place.label}{path}{': ' if path else ''}{text}", place.order)
 

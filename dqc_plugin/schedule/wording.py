@@ -24,6 +24,7 @@ _WANTED = {
     "list": "a list",
     "none": "null",
 }
+_FEW = 3
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
@@ -48,10 +49,10 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def not_among(given: Any, choices: Sequence[str]) -> str:
-    """``must be one of max, mse, not 'mxa'; did you mean 'max'?``"""
+    """``must be one of max, mse, not 'mxa'``; where the list is long, with the nearest one."""
     if len(choices) == 1:
         return f"must be {choices[0]}, not {shown(given)}"
-    nearest = did_you_mean(given, choices) if isinstance(given, str) else ""
+    nearest = did_you_mean(given, choices) if isinstance(given, str) and len(choices) > _FEW else ""
     hint = nearest if "did you mean" in nearest else ""
     return f"must be one of {', '.join(choices)}, not {shown(given)}{hint}"
 

@@ -78,7 +78,7 @@ def test_errors_are_one_message(finished: Path) -> None:
     assert "none.dqc" in error
 
 
-@pytest.mark.skipif("DQC_DATA" not in os.environ, reason="needs DQC_DATA with mnist.npz")
+@pytest.mark.skipif(not os.environ.get("DQC_DATA"), reason="needs DQC_DATA with mnist.npz")
 def test_mnist_through_the_command_line(tmp_path: Path) -> None:
     schedule = ROOT / "schedules" / "lenet5-prune-dqc-huffman.yml"
     short = [word for stage in range(3) for word in ("--set", f"stages.{stage}.epochs=1")]

@@ -90,6 +90,8 @@ def test_killed_in_every_stage(schedule: Mapping, tmp_path: Path) -> None:
 ], ids=lambda stage: stage.get("pruner") or stage.get("quantizer"))
 def test_other_compressors_resume_too(schedule: Mapping, tmp_path: Path, stage: Mapping) -> None:
     stages = [{"train": {"epochs": 1}}, stage]
+    if stage.get("quantizer") == "dorefa":  # its full-scale weights need batch norm: NNI's gradients are NaN without
+        schedule["model"] = {"name": "resnet20", "width": 4, "in_channels": 1}
     if "pruner" in stage:
         stages.append({"quantizer": "dqc", "epochs": 1})
     schedule["stages"] = [*stages, {"coder": "huffman", "file": "tiny.dqc"}]

@@ -1,0 +1,67 @@
+"""Small networks to save, and the comparison of what comes back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dqc_plugin.codebooks import PowerOfTwo, Record, SharedValues
+
+
+class Network:
+    """A state dict and the calibration config of its quantized tensors."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.calibration: dict[str, dict[str, Record]] = {}
+
+    def add(self, layer: str, weights: Tensor, codebook: PowerOfTwo | SharedValues) -> None:
+        self.tensors[f"{layer}.weight"] = weights
+        self.calibration[layer] = {"weight": codebook.to_record()}
+
+
+def every_kind() -> Network:
+    """One small tensor of every kind that a file can hold. A golden file holds it too: leave it as it is."""
+    network = Network()
+    scale = torch.tensor(0.5)
+    network.add("pruned", torch.tensor([[[0.5, 0.0, -0.25], [0.0, 0.0, 0.125]]]), PowerOfTwo(3, True, scale))
+    network.add("no_zero", torch.tensor([-0.0625, 0.0, 0.5, 0.0, 0.0]), PowerOfTwo(3, False, scale))
+    network.add("channels", torch.tensor([[1.0, -0.5], [0.0, 0.0], [0.25, 0.25]]),
+                PowerOfTwo(2, True, torch.tensor([1.0, 0.0, 0.25])))
+    network.tensors["channels.weight"][0, 1] = -1.0
+    network.add("shared", torch.tensor([0.3, -1.5, 0.0, 0.3]), SharedValues(torch.tensor([-1.5, 0.3, 2.0])))
+    network.add("empty", torch.zeros(0, 3), PowerOfTwo(5, True, scale))
+    network.add("scalar", torch.tensor(0.25, dtype=torch.float64), PowerOfTwo(5, True, scale.double()))
+    network.tensors |= {
+        "pruned.bias": torch.tensor([0.1, -0.2]),
+        "half": torch.tensor([1.5, float("inf")], dtype=torch.float16),
+        "brain": torch.tensor([[0.1], [float("nan")]], dtype=torch.bfloat16),
+        "double": torch.tensor([1e-310, -0.0], dtype=torch.float64),
+        "steps": torch.tensor(1 << 40),
+        "bytes": torch.arange(256).to(torch.uint8),
+        "flags": torch.tensor([True, False, True]),
+        "nothing": torch.empty(2, 0, dtype=torch.int16),
+        "still": torch.zeros(300),
+    }
+    network.tensors["tied.weight"] = network.tensors["pruned.weight"]
+    return network
+
+
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """The same keys in the same order, and every tensor bit for bit."""
+    assert list(found) == list(expected)
+    for name, tensor in expected.items():
+        assert found[name].dtype == tensor.dtype and found[name].shape == tensor.shape, name
+        assert raw(found[name]) == raw(tensor), name
+
+
+def raw(tensor: Tensor) -> bytes:
+    """The bytes of a tensor's elements."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3)
+        self.norm = nn.BatchNorm2d(3)

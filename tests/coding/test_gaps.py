@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dqc_plugin.coding import gaps
+from dqc_plugin.errors import ArtifactError
+
+
+@settings(deadline=None, max_examples=150)
+@given(size=st.integers(0, 3000), density=st.floats(0, 1), width=st.sampled_from(gaps.WIDTHS), seed=st.integers(0, 999))
+def test_round_trip(size: int, density: float, width: int, seed: int) -> None:
+    positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
+    fields = gaps.encode(positions, size, width)
+    np.testing.assert_array_equal(gaps.decode(fields, len(positions), size, width), positions)
+
+
+def test_a_gap_is_fillers_and_a_rest() -> None:
+    np.testing.assert_array_equal(gaps.encode(np.array([0, 1, 5, 9]), 14, 2), [0, 0, 3, 0, 3, 0, 3])
+
+
+@settings(deadline=None, max_examples=50)
+@given(size=st.integers(1, 2000), density=st.floats(0, 0.3), seed=st.integers(0, 999))
+def test_the_narrowest_width_takes_the_fewest_bits(size: int, density: float, seed: int) -> None:
+    positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
+    lengths = {width: width * len(gaps.encode(positions, size, width)) for width in gaps.WIDTHS}
+    chosen = gaps.narrowest(positions, size)
+    assert lengths[chosen] == min(lengths.values())
+
+
+@pytest.mark.parametrize(
+    ("fields", "count", "size", "message"),
+    [
+        ([0, 3, 0], 2, 4, "reach 5 of 4"),
+        ([0, 3, 0], 2, 8, "reach 5 of 8"),
+        ([], 0, 3, "reach 0 of 3"),
+        ([0, 3, 0], 3, 5, "hold 2 positions instead of 3"),
+        ([0, 3, 0], 1, 5, "hold 2 positions instead of 1"),
+    ],
+)
+def test_fields_that_do_not_fill_the_tensor(fields: list[int], count: int, size: int, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        gaps.decode(np.array(fields, np.uint8), count, size, 2)
