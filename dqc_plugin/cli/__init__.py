@@ -24,6 +24,7 @@ for command in (run, check, inspect, verify):
 
 def main() -> None:
     """Entry point: exit code 0, 1 for an error with its message, 2 for wrong usage, 130 for Ctrl-C."""
+    sys.path.insert(0, "")  # package.module:factory may be a file where the command is run
     try:
         app()
     except DQCError as error:

@@ -65,12 +65,14 @@ class PowerOfTwo:
         """The index of each weight's codeword, uint8, shape of the weights."""
         values = self._lifted(weights, None)
         form = float_format(values.dtype)
-        kept, negative = values != 0, values < 0
-        top = self._per_weight(self.scale, values) * self._lift(values)
-        steps = values.abs_().view(form.integer).neg_().add_(top.view(form.integer)) >> form.mantissa_bits
-        indices = torch.where(negative, steps, self.size - 1 - steps)
+        zeros, negative = values == 0, values < 0
+        top = (self._per_weight(self.scale, values) * self._lift(values)).view(form.integer)
+        steps = values.view(form.integer)  # below the largest codeword, in place
+        steps.bitwise_and_(form.exponent_mask).neg_().add_(top).bitwise_right_shift_(form.mantissa_bits)
+        indices = steps.neg().add_(self.size - 1)
+        torch.where(negative, steps, indices, out=indices)
         # the only zeros are of the zero codeword, or of a codebook that holds nothing else
-        return torch.where(kept, indices, self.levels).to(torch.uint8)
+        return indices.masked_fill_(zeros, self.levels).to(torch.uint8)
 
     def decode(self, indices: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """The codeword of each index, in a dtype (that of ``scale`` unless told)."""
@@ -152,9 +154,10 @@ def _round_(
     bits.add_(form.half).bitwise_and_(form.exponent_mask)
     values.clamp_(max=largest)
     if zero:
-        # all ones where |w| reaches the smallest codeword, else 0; 1 stands for a codebook of zeros
-        kept = ((bits - smallest.view(form.integer).clamp(min=1)) >> (form.width - 1)).bitwise_not_()
-        bits.bitwise_or_(signs).bitwise_and_(kept)
+        signs.bitwise_or_(bits)
+        bits.sub_(smallest.view(form.integer).clamp(min=1))  # 1 stands for a codebook of zeros
+        bits.bitwise_right_shift_(form.width - 1).bitwise_not_()  # all ones where |w| reaches the smallest codeword
+        bits.bitwise_and_(signs)
     else:
         values.clamp_(min=smallest)
         bits.bitwise_or_(signs)

@@ -33,9 +33,8 @@ def fit_power_of_two(
 
     A weight that is NaN or infinite shows as an infinite scale: see :func:`require_finite`.
     """
-    kept = weights if mask is None else weights * mask
-    codebook = PowerOfTwo(bits, zero, floor_power_of_two(_largest_magnitude(kept, per_channel)))
-    return codebook if range_rule == "max" or not kept.numel() else _least_squares(kept, codebook, mask)
+    codebook = PowerOfTwo(bits, zero, floor_power_of_two(_largest_magnitude(weights, mask, per_channel)))
+    return codebook if range_rule == "max" or not weights.numel() else _least_squares(weights, codebook, mask)
 
 
 def require_finite(codebook: PowerOfTwo, name: str) -> None:
@@ -45,7 +44,9 @@ def require_finite(codebook: PowerOfTwo, name: str) -> None:
                           "the data")
 
 
-def _largest_magnitude(weights: Tensor, per_channel: bool) -> Tensor:
+def _largest_magnitude(weights: Tensor, mask: Tensor | None, per_channel: bool) -> Tensor:
+    if mask is not None:
+        weights = weights * mask
     by_channel = per_channel and weights.dim() > 0
     if not weights.numel():
         return weights.new_zeros(len(weights) if by_channel else ())
@@ -67,6 +68,8 @@ def _least_squares(weights: Tensor, largest: PowerOfTwo, mask: Tensor | None) ->
 
 def _squared_error(weights: Tensor, codebook: PowerOfTwo, mask: Tensor | None) -> Tensor:
     difference = codebook.quantize(weights, mask).sub_(weights)
+    if mask is not None:
+        difference.mul_(mask)
     rows = difference.reshape(len(codebook.scale), -1) if codebook.scale.dim() else difference.reshape(-1)
     error: Tensor = torch.linalg.vector_norm(rows, dim=-1)
     return error

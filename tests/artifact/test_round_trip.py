@@ -16,7 +16,7 @@ SHAPES = st.one_of(
     st.lists(st.integers(0, 7), max_size=4), st.just([1]), st.just([3]), st.just([]), st.just([5, 3, 3, 3]),
     st.just([20, 50]),
 )
-anything = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+anything = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @anything

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from dqc_plugin.codebooks import PowerOfTwo, fit_power_of_two, from_record, require_finite
 from dqc_plugin.errors import ConfigError, WeightError
@@ -158,6 +163,44 @@ def test_not_a_number_names_the_layer(bad: float, per_channel: bool) -> None:
     codebook = fit_power_of_two(torch.tensor([[1.0, 2.0], [bad, 0.0]]), 4, True, per_channel=per_channel)
     with pytest.raises(WeightError, match="conv1.weight holds NaN or infinity"):
         require_finite(codebook, "conv1.weight")
+
+
+class PeakMemory(TorchDispatchMode):
+    """The most bytes that tensors made under it held at one time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: weakref.WeakKeyDictionary[torch.UntypedStorage, int] = weakref.WeakKeyDictionary()
+        self.peak = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        result = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                self.alive[tensor.untyped_storage()] = tensor.untyped_storage().nbytes()
+        self.peak = max(self.peak, sum(self.alive.values()))
+        return result
+
+
+@pytest.mark.parametrize("zero", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("task", ["fit", "fit by mse", "quantize", "assign", "decode"])
+def test_memory_stays_below_two_temporaries(task: str, masked: bool, zero: bool) -> None:
+    """Beside the result: the weights' size twice, and booleans (a quarter each)."""
+    tensor, mask = torch.randn(100_000), torch.ones(100_000) if masked else None
+    codebook = fit_power_of_two(tensor, 5, zero)
+    indices = codebook.assign(tensor)
+    tasks: dict[str, Callable[[], Any]] = {
+        "fit": lambda: fit_power_of_two(tensor, 5, zero, mask=mask),
+        "fit by mse": lambda: fit_power_of_two(tensor, 5, zero, mask=mask, range_rule="mse"),
+        "quantize": lambda: codebook.quantize(tensor, mask),
+        "assign": lambda: codebook.assign(tensor),
+        "decode": lambda: codebook.decode(indices),
+    }
+    with PeakMemory() as memory:
+        tasks[task]()
+    assert 0 < memory.peak <= 4 * tensor.numel() * 3.1
 
 
 def test_negative_zero_counts_as_positive() -> None:
