@@ -63,8 +63,14 @@ def main() -> None:
     results = {name: measure(name, arguments.rounds, arguments.steps) for name in arguments.models}
     Console().print(table(results))
     if arguments.out:
-        facts = {"date": date.today().isoformat(), "torch": torch.__version__, "threads": arguments.threads,
-                 "machine": platform.machine(), "rounds": arguments.rounds, "steps": arguments.steps}
+        facts = {
+            "date": date.today().isoformat(),
+            "torch": torch.__version__,
+            "threads": arguments.threads,
+            "machine": platform.machine(),
+            "rounds": arguments.rounds,
+            "steps": arguments.steps,
+        }
         arguments.out.write_text(json.dumps({**facts, "results": results}, indent=2) + "\n")
 
 
@@ -81,8 +87,12 @@ def measure(name: str, rounds: int, steps: int) -> dict[str, dict[str, float]]:
                 times[kind].append(milliseconds)
     ratios = {kind: [t / f for t, f in zip(times[kind], times["float"], strict=True)] for kind in variants}
     return {
-        kind: {"milliseconds": statistics.median(times[kind]), "ratio": statistics.median(ratios[kind]),
-               "least": min(ratios[kind]), "largest": max(ratios[kind])}
+        kind: {
+            "milliseconds": statistics.median(times[kind]),
+            "ratio": statistics.median(ratios[kind]),
+            "least": min(ratios[kind]),
+            "largest": max(ratios[kind]),
+        }
         for kind in variants
     }
 
@@ -126,9 +136,7 @@ def _loss(batch: tuple[Tensor, Tensor], model: nn.Module) -> Tensor:
     return nn.functional.cross_entropy(model(batch[0]), batch[1])
 
 
-def _timed_steps(
-    model: nn.Module, optimizer: Any, step: Any, batch: tuple[Tensor, Tensor], steps: int
-) -> list[float]:
+def _timed_steps(model: nn.Module, optimizer: Any, step: Any, batch: tuple[Tensor, Tensor], steps: int) -> list[float]:
     times = []
     for _ in range(steps + 1):  # the first step allocates
         start = time.perf_counter()

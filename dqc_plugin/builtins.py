@@ -39,10 +39,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("coder", "packed", "dqc_plugin.coding.coders:packed"),
     Entry("model", "lenet300", "dqc_plugin.models.lenet:lenet300"),
     Entry("model", "lenet5", "dqc_plugin.models.lenet:lenet5"),
-    *(
-        Entry("model", f"resnet{depth}", f"dqc_plugin.models.resnet:resnet{depth}")
-        for depth in (20, 32, 44, 56)
-    ),
+    *(Entry("model", f"resnet{depth}", f"dqc_plugin.models.resnet:resnet{depth}") for depth in (20, 32, 44, 56)),
     Entry("data", "digits", "dqc_plugin.data.digits:digits"),
     Entry("data", "mnist", "dqc_plugin.data.vision:mnist"),
     Entry("data", "cifar10", "dqc_plugin.data.vision:cifar10"),

@@ -1,6 +1,6 @@
 """Your own model, data, loss and metric in a schedule; and a quantizer in a training loop that NNI never sees.
 
-    python examples/own_training_loop.py
+python examples/own_training_loop.py
 """
 
 from __future__ import annotations
@@ -49,8 +49,13 @@ def explained_variance(model: nn.Module, batches: object) -> float:
 
 def by_schedule(folder: str) -> None:
     result = dqc_plugin.run(
-        SCHEDULE, folder, model=network(), train_loader=train, eval_loader=evaluation,
-        loss=nn.functional.mse_loss, metric=explained_variance,
+        SCHEDULE,
+        folder,
+        model=network(),
+        train_loader=train,
+        eval_loader=evaluation,
+        loss=nn.functional.mse_loss,
+        metric=explained_variance,
     )
     for stage in result.stages:
         print(f"{stage['title']:24} explained variance {stage['metric']:.3f}")

@@ -13,7 +13,10 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 def python(*arguments: str | Path, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, **environment},
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -35,8 +38,17 @@ def test_own_training_loop() -> None:
 
 
 def test_a_quantizer_of_another_package(tmp_path: Path) -> None:
-    python("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", tmp_path / "site",
-           EXAMPLES / "own-quantizer")
+    python(
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        tmp_path / "site",
+        EXAMPLES / "own-quantizer",
+    )
     (tmp_path / "s.yml").write_text(
         "version: 1\nname: signs\nmodel: {name: lenet300, image_size: 8}\ndata: digits\n"
         "stages:\n- train: {epochs: 2}\n- {pruner: level, sparsity: 0.5, epochs: 1}\n"
@@ -45,7 +57,11 @@ def test_a_quantizer_of_another_package(tmp_path: Path) -> None:
     command = "from dqc_plugin.cli import main; main()"
     path = os.pathsep.join([str(tmp_path / "site"), str(EXAMPLES.parent)])
     python("-c", command, "run", tmp_path / "s.yml", "--out", tmp_path / "run", PYTHONPATH=path)
-    values = python("-c", "import dqc_plugin, sys; w = dqc_plugin.load(sys.argv[1])['fc1.weight']; "
-                          "print(w.unique().numel(), float((w == 0).float().mean()))",
-                    tmp_path / "run" / "signs.dqc", PYTHONPATH=path)
+    values = python(
+        "-c",
+        "import dqc_plugin, sys; w = dqc_plugin.load(sys.argv[1])['fc1.weight']; "
+        "print(w.unique().numel(), float((w == 0).float().mean()))",
+        tmp_path / "run" / "signs.dqc",
+        PYTHONPATH=path,
+    )
     assert values.split() == ["3", "0.5"]

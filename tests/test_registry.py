@@ -43,11 +43,14 @@ def test_an_unknown_name_names_the_nearest() -> None:
         lookup("quantiser", "dqc")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("path", "message"), [
-    ("no_colon", "not of the form package.module:attribute"),
-    ("no_such_package_here:x", "cannot import 'no_such_package_here'"),
-    ("dqc_plugin.errors:DQCEror", "has no 'DQCEror'; did you mean 'DQCError'"),
-])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no_colon", "not of the form package.module:attribute"),
+        ("no_such_package_here:x", "cannot import 'no_such_package_here'"),
+        ("dqc_plugin.errors:DQCEror", "has no 'DQCEror'; did you mean 'DQCError'"),
+    ],
+)
 def test_bad_paths(path: str, message: str) -> None:
     with pytest.raises(RegistryError, match=message):
         import_attribute(path)

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 120
 _LEFT = ("layer", "pruner", "quantizer", "freeze")
-_COLUMNS = ("layer", "shape", "weights", "pruner", "zeros\n%", "quantizer", "bits", "codebook\nsize", "freeze",
-            "expected\nbytes")
+_COLUMNS = (
+    "layer",
+    "shape",
+    "weights",
+    "pruner",
+    "zeros\n%",
+    "quantizer",
+    "bits",
+    "codebook\nsize",
+    "freeze",
+    "expected\nbytes",
+)
 
 
 def check(

@@ -44,11 +44,27 @@ def _tables(report: Report) -> list[Table]:
 
 
 def _layers(report: Report) -> Table:
-    table = _table("Quantized tensors", "shape", "weights", "kept\n%", "bits", "codebook\nsize", "entropy\nbits",
-                   "bits per\nweight", "bytes", "ratio")
+    table = _table(
+        "Quantized tensors",
+        "shape",
+        "weights",
+        "kept\n%",
+        "bits",
+        "codebook\nsize",
+        "entropy\nbits",
+        "bits per\nweight",
+        "bytes",
+        "ratio",
+    )
     for row in report.layers:
-        table.add_row(_layer(row.name), _shape(row.shape), *_counts(row.sizes), str(row.bits), str(row.codebook_size),
-                      *_costs(row.sizes))
+        table.add_row(
+            _layer(row.name),
+            _shape(row.shape),
+            *_counts(row.sizes),
+            str(row.bits),
+            str(row.codebook_size),
+            *_costs(row.sizes),
+        )
     table.add_section()
     table.add_row("total", "", *_counts(report.total), "", "", *_costs(report.total))
     return table
@@ -56,9 +72,17 @@ def _layers(report: Report) -> Table:
 
 def _stages(report: Report) -> Table:
     """The columns of Deep Compression's tables."""
-    table = _table("After pruning (P), quantization (Q) and coding (H); bits are per kept weight",
-                   "weight bits\nP+Q -> H", "index bits\nP+Q -> H", "bytes\nP", "\nP+Q", "\nH", "rate %\nP", "\nP+Q",
-                   "\nH")
+    table = _table(
+        "After pruning (P), quantization (Q) and coding (H); bits are per kept weight",
+        "weight bits\nP+Q -> H",
+        "index bits\nP+Q -> H",
+        "bytes\nP",
+        "\nP+Q",
+        "\nH",
+        "rate %\nP",
+        "\nP+Q",
+        "\nH",
+    )
     for row in report.layers:
         table.add_row(_layer(row.name), *_compression(row.sizes))
     table.add_section()
@@ -95,8 +119,12 @@ def _counts(sizes: Sizes) -> tuple[str, str]:
 
 
 def _costs(sizes: Sizes) -> tuple[str, ...]:
-    return (f"{sizes.entropy:.2f}", f"{sizes.effective_bits_per_weight:.3f}", f"{sizes.bytes_coded:,}",
-            f"{sizes.ratio:.1f}x")
+    return (
+        f"{sizes.entropy:.2f}",
+        f"{sizes.effective_bits_per_weight:.3f}",
+        f"{sizes.bytes_coded:,}",
+        f"{sizes.ratio:.1f}x",
+    )
 
 
 def _compression(sizes: Sizes) -> tuple[str, ...]:

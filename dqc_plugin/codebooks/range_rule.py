@@ -40,8 +40,9 @@ def fit_power_of_two(
 def require_finite(codebook: PowerOfTwo, name: str) -> None:
     """Raise WeightError, with the layer's name, if the codebook came from NaN or infinity (one look at the device)."""
     if not bool(torch.isfinite(codebook.scale).all()):
-        raise WeightError(f"{name} holds NaN or infinity: it cannot be quantized; lower the learning rate or look at "
-                          "the data")
+        raise WeightError(
+            f"{name} holds NaN or infinity: it cannot be quantized; lower the learning rate or look at the data"
+        )
 
 
 def _largest_magnitude(weights: Tensor, mask: Tensor | None, per_channel: bool) -> Tensor:

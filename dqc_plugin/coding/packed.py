@@ -39,8 +39,9 @@ def pack(symbols: NDArray[np.uint8], width: int) -> bytes:
 def unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
     """The ``count`` symbols that :func:`pack` made ``data`` of; ArtifactError if the length does not fit."""
     if len(data) != packed_length(count, width):
-        raise ArtifactError(f"{count} packed symbols of {width} bits take {packed_length(count, width)} bytes, "
-                            f"not {len(data)}")
+        raise ArtifactError(
+            f"{count} packed symbols of {width} bits take {packed_length(count, width)} bytes, not {len(data)}"
+        )
     groups = -(-count // 8)
     rows = np.zeros((groups, 8), np.uint8)
     rows[:, :width] = np.frombuffer(data.ljust(groups * width, b"\0"), np.uint8).reshape(groups, width)

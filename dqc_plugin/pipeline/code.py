@@ -32,8 +32,14 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> dict[
         raise RunError(f"{path}: the network in the file does not give the outputs of the network in memory")
     dense = sum(value.numel() * value.element_size() for value in state.weights.values())
     size = path.stat().st_size
-    return {"file": stage.file, "bytes": size, "dense_bytes": dense, "ratio": round(dense / size, 3),
-            "same_outputs": True, "metric": context.metric(loaded, context.evaluation)}
+    return {
+        "file": stage.file,
+        "bytes": size,
+        "dense_bytes": dense,
+        "ratio": round(dense / size, 3),
+        "same_outputs": True,
+        "metric": context.metric(loaded, context.evaluation),
+    }
 
 
 def codebook_records(state: NetworkState) -> dict[str, dict[str, Record]]:

@@ -65,8 +65,12 @@ def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
     """NNI's evaluator around a stage's loop; to be made while the model is unwrapped."""
 
     def training_func(
-        wrapped: nn.Module, optimizer: Optimizer, training_step: TrainingStep, _: Any = None,
-        max_steps: int | None = None, max_epochs: int | None = None,
+        wrapped: nn.Module,
+        optimizer: Optimizer,
+        training_step: TrainingStep,
+        _: Any = None,
+        max_steps: int | None = None,
+        max_epochs: int | None = None,
     ) -> None:
         if max_epochs is None:
             fit.warm_up(wrapped, optimizer, training_step, max_steps or 0)
@@ -102,6 +106,3 @@ def _prune_at_once(context: Context, number: int, pruner: Pruner) -> None:
     if not context.folder.epoch_of_stage(number).exists():
         pruner.compress()
         settle(pruner)
-
-
-

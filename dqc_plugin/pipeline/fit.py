@@ -92,16 +92,26 @@ class Fit:
             group["lr"] = learning_rate(self.settings, step, steps_per_epoch)
 
     def _record(self, epoch: int, loss: float, metric: float, seconds: float) -> None:
-        record = {"event": "epoch", "stage": self.number, "epoch": epoch + 1, "loss": round(loss, 6),
-                  "metric": metric, "seconds": round(seconds, 3)}
+        record = {
+            "event": "epoch",
+            "stage": self.number,
+            "epoch": epoch + 1,
+            "loss": round(loss, 6),
+            "metric": metric,
+            "seconds": round(seconds, 3),
+        }
         self.context.folder.add_record(record)
         self.context.reporter.record(record)
 
     def _save(self, model: nn.Module, optimizer: Optimizer, epochs_done: int) -> None:
         save_checkpoint(
             self.context.folder.epoch_of_stage(self.number),
-            {"epochs_done": epochs_done, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-             "compressor": self.save()},
+            {
+                "epochs_done": epochs_done,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "compressor": self.save(),
+            },
         )
 
     def _resume(self, model: nn.Module, optimizer: Optimizer) -> int:

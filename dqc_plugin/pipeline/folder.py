@@ -64,8 +64,10 @@ class RunFolder:
             raise RunError(f"{kept}: damaged; delete the folder or choose another with --out") from None
         if before["digest"] != schedule.digest():
             changes = "\n".join(f"  {line}" for line in differences(before["schedule"], schedule.canonical()))
-            raise RunError(f"{self.path} holds a run of another schedule:\n{changes}\n"
-                           "choose another folder with --out, or delete this one to start again")
+            raise RunError(
+                f"{self.path} holds a run of another schedule:\n{changes}\n"
+                "choose another folder with --out, or delete this one to start again"
+            )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

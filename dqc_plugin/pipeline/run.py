@@ -84,9 +84,7 @@ def run(
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     folder = RunFolder(Path(out) if out is not None else Path("runs") / checked.name, checked)
-    context = Context(
-        checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter()
-    )
+    context = Context(checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter())
     with _quiet_nni():
         return _run_stages(context)
 
@@ -182,4 +180,3 @@ def _end_stage(context: Context, number: int, state: NetworkState, result: dict[
     save_checkpoint(context.folder.end_of_stage(number), state.to_checkpoint())
     context.folder.epoch_of_stage(number).unlink(missing_ok=True)
     context.reporter.record(record)
-

@@ -34,7 +34,7 @@ def pruner_config_list(settings: Mapping[str, BaseModel]) -> list[dict[str, Any]
         {
             "op_names": [layer],
             "target_names": ["weight"],
-            "sparse_ratio": float(getattr(rule, "sparsity")),
+            "sparse_ratio": float(rule.sparsity),
             "granularity": getattr(rule, "granularity", "default"),
         }
         for layer, rule in settings.items()

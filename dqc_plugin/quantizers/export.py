@@ -41,8 +41,10 @@ def simulated_weights(compressor: Compressor) -> dict[str, Tensor]:
         spaces = {**wrapper.pruning_target_spaces, **wrapper.quantization_target_spaces}
         for target, space in spaces.items():
             if space.type is not TargetType.PARAMETER:
-                raise ConfigError(f"{name}: {target} is quantized, which a plain module cannot hold; "
-                                  "export works for parameters only (target_names: [weight])")
+                raise ConfigError(
+                    f"{name}: {target} is quantized, which a plain module cannot hold; "
+                    "export works for parameters only (target_names: [weight])"
+                )
             value = wrapper.patch_helper(target, space.target).detach().clone()
             if not bool(torch.isfinite(value).all()):
                 raise WeightError(f"{name}.{target} holds NaN or infinity: it cannot be exported")

@@ -56,8 +56,10 @@ def _check_matches(model: nn.Module, config: Config, where: str) -> None:
 def _check_target(name: str, module: nn.Module, target: str, where: str) -> None:
     kind = type(module).__name__
     if kind not in QuantizationSetting.registry:
-        raise ConfigError(f"{where}: {name} is a {kind}, which NNI cannot quantize; exclude it, or register a setting "
-                          "with nni's QuantizationSetting.register")
+        raise ConfigError(
+            f"{where}: {name} is a {kind}, which NNI cannot quantize; exclude it, or register a setting "
+            "with nni's QuantizationSetting.register"
+        )
     if target.startswith("_"):
         raise ConfigError(f"{where}: {target!r}: codebooks are for parameters (weight, bias), not inputs or outputs")
     if not isinstance(getattr(module, target, None), nn.Parameter):

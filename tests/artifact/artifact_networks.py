@@ -26,8 +26,11 @@ def every_kind() -> Network:
     scale = torch.tensor(0.5)
     network.add("pruned", torch.tensor([[[0.5, 0.0, -0.25], [0.0, 0.0, 0.125]]]), PowerOfTwo(3, True, scale))
     network.add("no_zero", torch.tensor([-0.0625, 0.0, 0.5, 0.0, 0.0]), PowerOfTwo(3, False, scale))
-    network.add("channels", torch.tensor([[1.0, -0.5], [0.0, 0.0], [0.25, 0.25]]),
-                PowerOfTwo(2, True, torch.tensor([1.0, 0.0, 0.25])))
+    network.add(
+        "channels",
+        torch.tensor([[1.0, -0.5], [0.0, 0.0], [0.25, 0.25]]),
+        PowerOfTwo(2, True, torch.tensor([1.0, 0.0, 0.25])),
+    )
     network.tensors["channels.weight"][0, 1] = -1.0
     network.add("shared", torch.tensor([0.3, -1.5, 0.0, 0.3]), SharedValues(torch.tensor([-1.5, 0.3, 2.0])))
     network.add("empty", torch.zeros(0, 3), PowerOfTwo(5, True, scale))

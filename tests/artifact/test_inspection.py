@@ -98,7 +98,9 @@ def test_kinds_of_tensors(file: Path) -> None:
     report = inspect(file)
     assert {row.name: row.granularity for row in report.layers}["channels.weight"] == "per_channel"
     assert {row.name: (row.codebook, row.codebook_size, row.bits) for row in report.layers}["shared.weight"] == (
-        "shared_values", 3, 2,
+        "shared_values",
+        3,
+        2,
     )
     assert {row.name: row.same_as for row in report.others}["tied.weight"] == "pruned.weight"
     assert report.metadata == {"schedule": "0a1b", "n": 1}

@@ -31,8 +31,10 @@ def test_into_a_model(saved: Path, model: nn.Module) -> None:
     [
         (lambda m: setattr(m, "extra", nn.Linear(2, 2)), "the file lacks extra.bias, extra.weight"),
         (lambda m: delattr(m, "norm"), "the model has no norm.bias, norm.num_batches_tracked"),
-        (lambda m: setattr(m, "conv", nn.Conv2d(2, 4, 3)),
-         r"conv.bias is float32 \[3\] in the file and float32 \[4\] in the model"),
+        (
+            lambda m: setattr(m, "conv", nn.Conv2d(2, 4, 3)),
+            r"conv.bias is float32 \[3\] in the file and float32 \[4\] in the model",
+        ),
         (lambda m: m.half(), r"conv.bias is float32 \[3\] in the file and float16 \[3\] in the model"),
         (lambda m: m.to("meta"), "the model is on the meta device"),
     ],

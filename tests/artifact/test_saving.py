@@ -98,8 +98,11 @@ def test_latent_weights_are_refused(tmp_path: Path, model: nn.Module) -> None:
 @pytest.mark.parametrize(
     ("tensors", "calibration", "message"),
     [
-        ({"conv1.weight": torch.zeros(2)}, {"conv2": {"weight": CODEBOOK.to_record()}},
-         "a codebook for conv2.weight, which the network does not have; did you mean 'conv1.weight'"),
+        (
+            {"conv1.weight": torch.zeros(2)},
+            {"conv2": {"weight": CODEBOOK.to_record()}},
+            "a codebook for conv2.weight, which the network does not have; did you mean 'conv1.weight'",
+        ),
         ({"a": torch.zeros(2)}, {"": {"a": {"scale": 1.0}}}, "a: unknown codebook family"),
         ({"a": torch.zeros(2)}, {"": {"a": {"codebook": "power_of_two"}}}, "a: the record .* lacks"),
         ({"a": [1, 2]}, {}, "a is of type list; only tensors can be stored"),

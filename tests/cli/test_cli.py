@@ -26,7 +26,11 @@ stages:
 
 def dqc(*arguments: str | Path, cwd: Path, code: int = 0) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "dqc_plugin", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "dqc_plugin", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
     )
     assert done.returncode == code, done.stderr

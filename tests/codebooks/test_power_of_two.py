@@ -84,19 +84,26 @@ def test_equals_the_formula(tensor: Tensor, bits: int, zero: bool) -> None:
 @given(st.integers(2, 8), st.booleans(), st.integers(0, 2**32), st.booleans())
 def test_per_channel_is_a_codebook_a_channel(bits: int, zero: bool, seed: int, by_error: bool) -> None:
     rule = "mse" if by_error else "max"
-    tensor = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(seed)) * torch.tensor([1, 9, 0, 1e-6]).view(4, 1, 1)
+    tensor = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(seed)) * torch.tensor([1, 9, 0, 1e-6]).view(
+        4, 1, 1
+    )
     whole = fit_power_of_two(tensor, bits, zero, per_channel=True, range_rule=rule)
     rows = [fit_power_of_two(row, bits, zero, range_rule=rule) for row in tensor]
-    assert torch.equal(whole.quantize(tensor), torch.stack([c.quantize(row) for c, row in zip(rows, tensor, strict=True)]))
+    assert torch.equal(
+        whole.quantize(tensor), torch.stack([c.quantize(row) for c, row in zip(rows, tensor, strict=True)])
+    )
     assert torch.equal(whole.codewords, torch.stack([codebook.codewords for codebook in rows]))
     assert torch.equal(whole.decode(whole.assign(tensor)), whole.quantize(tensor))
 
 
-@pytest.mark.parametrize(("bits", "zero", "expected"), [
-    (3, False, [-1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1]),
-    (3, True, [-1, -0.5, -0.25, 0, 0.25, 0.5, 1]),
-    (2, True, [-1, 0, 1]),
-])
+@pytest.mark.parametrize(
+    ("bits", "zero", "expected"),
+    [
+        (3, False, [-1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1]),
+        (3, True, [-1, -0.5, -0.25, 0, 0.25, 0.5, 1]),
+        (2, True, [-1, 0, 1]),
+    ],
+)
 def test_codewords(bits: int, zero: bool, expected: list[float]) -> None:
     codebook = PowerOfTwo(bits, zero, torch.tensor(1.0))
     assert codebook.codewords.tolist() == expected
@@ -237,4 +244,6 @@ def test_a_gpu_gives_the_same_bits() -> None:
         tensor = torch.randn(1000).to(dtype)
         for bits in (3, 8):
             codebook = fit_power_of_two(tensor.cuda(), bits, False)
-            assert torch.equal(codebook.quantize(tensor.cuda()).cpu(), fit_power_of_two(tensor, bits, False).quantize(tensor))
+            assert torch.equal(
+                codebook.quantize(tensor.cuda()).cpu(), fit_power_of_two(tensor, bits, False).quantize(tensor)
+            )

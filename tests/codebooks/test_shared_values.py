@@ -30,11 +30,14 @@ def test_record_round_trip() -> None:
     assert torch.equal(from_record(codebook.to_record()).codewords, codebook.values)
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    (torch.tensor([]), "1 to 256 numbers"),
-    (torch.zeros(257), "1 to 256 numbers"),
-    (torch.tensor([1.0, 0.0]), "ascending"),
-])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.tensor([]), "1 to 256 numbers"),
+        (torch.zeros(257), "1 to 256 numbers"),
+        (torch.tensor([1.0, 0.0]), "ascending"),
+    ],
+)
 def test_bad_values(values: torch.Tensor, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SharedValues(values)

@@ -44,8 +44,11 @@ def _assert_round_trip(coder: Coder, kept: KeptIndices, codewords: int) -> Coded
 
 @settings(deadline=None, max_examples=150)
 @given(
-    coder=st.sampled_from([huffman, packed]), size=st.one_of(st.integers(0, 4), st.integers(0, 2000)),
-    zeros=st.sampled_from([0.0, 0.3, 0.9, 0.99, 1.0]), codewords=st.integers(2, 256), seed=st.integers(0, 999),
+    coder=st.sampled_from([huffman, packed]),
+    size=st.one_of(st.integers(0, 4), st.integers(0, 2000)),
+    zeros=st.sampled_from([0.0, 0.3, 0.9, 0.99, 1.0]),
+    codewords=st.integers(2, 256),
+    seed=st.integers(0, 999),
 )
 def test_round_trip(coder: Coder, size: int, zeros: float, codewords: int, seed: int) -> None:
     _assert_round_trip(coder, _pruned(size, zeros, codewords, seed), codewords)

@@ -11,7 +11,10 @@ from dqc_plugin.errors import ArtifactError
 
 @settings(deadline=None, max_examples=200)
 @given(
-    alphabet=st.integers(1, 256), share=st.floats(0, 1), count=st.integers(0, 300), entropy_coded=st.booleans(),
+    alphabet=st.integers(1, 256),
+    share=st.floats(0, 1),
+    count=st.integers(0, 300),
+    entropy_coded=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_round_trip(alphabet: int, share: float, count: int, entropy_coded: bool, seed: int) -> None:

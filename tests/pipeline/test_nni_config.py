@@ -36,13 +36,16 @@ def test_from_a_yaml_file_and_after_a_pruner(tmp_path: Path) -> None:
     assert (target.settings.bits, target.freeze_step) == (5, 30) and bool((target.mask == 0).any())
 
 
-@pytest.mark.parametrize(("config", "message"), [
-    ({"quantizer": "dqc"}, "needs config_list"),
-    ({"config_list": [LAYERS]}, "needs either quantizer: NAME or pruner: NAME"),
-    ({"quantizer": "dqc", "pruner": "level", "config_list": [LAYERS]}, "needs either"),
-    ({"quantizer": "dqc", "config_list": [LAYERS], "step_per_epoch": 3}, "did you mean 'steps_per_epoch'"),
-    ({"pruner": "agp", "config_list": [LAYERS]}, "is missing"),
-])
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"quantizer": "dqc"}, "needs config_list"),
+        ({"config_list": [LAYERS]}, "needs either quantizer: NAME or pruner: NAME"),
+        ({"quantizer": "dqc", "pruner": "level", "config_list": [LAYERS]}, "needs either"),
+        ({"quantizer": "dqc", "config_list": [LAYERS], "step_per_epoch": 3}, "did you mean 'steps_per_epoch'"),
+        ({"pruner": "agp", "config_list": [LAYERS]}, "is missing"),
+    ],
+)
 def test_bad_configs(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         compressor_from_config(config, model())

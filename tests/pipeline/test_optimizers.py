@@ -6,15 +6,18 @@ from dqc_plugin.pipeline.optimizers import learning_rate
 from dqc_plugin.schedule.settings import SGD, Constant, Cosine, LRSchedule, MultiStep, OneCycle, Step, TrainSettings
 
 
-@pytest.mark.parametrize(("rule", "rates"), [
-    (Constant(), [1, 1, 1, 1]),
-    (Cosine(), [1, 0.853553, 0.5, 0.146447]),
-    (Cosine(final_fraction=0.5), [1, 0.926777, 0.75, 0.573223]),
-    (Step(step_epochs=2, gamma=0.1), [1, 1, 0.1, 0.1]),
-    (MultiStep(milestones_epochs=(1, 3), gamma=0.5), [1, 0.5, 0.5, 0.25]),
-    (OneCycle(warmup_epochs=2), [0.05, 0.55, 1, 0.5]),
-    (Constant(warmup_epochs=2), [0.05, 0.55, 1, 1]),
-])
+@pytest.mark.parametrize(
+    ("rule", "rates"),
+    [
+        (Constant(), [1, 1, 1, 1]),
+        (Cosine(), [1, 0.853553, 0.5, 0.146447]),
+        (Cosine(final_fraction=0.5), [1, 0.926777, 0.75, 0.573223]),
+        (Step(step_epochs=2, gamma=0.1), [1, 1, 0.1, 0.1]),
+        (MultiStep(milestones_epochs=(1, 3), gamma=0.5), [1, 0.5, 0.5, 0.25]),
+        (OneCycle(warmup_epochs=2), [0.05, 0.55, 1, 0.5]),
+        (Constant(warmup_epochs=2), [0.05, 0.55, 1, 1]),
+    ],
+)
 def test_rates_at_the_start_of_each_epoch(rule: LRSchedule, rates: list[float]) -> None:
     settings = TrainSettings(epochs=4, optimizer=SGD(lr=1.0), lr_schedule=rule)
     assert [learning_rate(settings, epoch * 10, 10) for epoch in range(4)] == pytest.approx(rates, abs=1e-6)

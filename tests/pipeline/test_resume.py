@@ -78,16 +78,20 @@ def test_killed_in_every_stage(schedule: Mapping, tmp_path: Path) -> None:
     assert without_times(resumed.records) == without_times(undisturbed.records)
 
 
-@pytest.mark.parametrize("stage", [
-    {"pruner": "taylor", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
-    {"pruner": "slim", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
-    {"pruner": "movement", "sparsity": 0.5, "epochs": 2, "cooldown_begin_step": 15},
-    {"pruner": "linear", "sparsity": 0.5, "epochs": 2, "using": "l1"},
-    {"quantizer": "lsq", "bits": 4, "epochs": 2},
-    {"quantizer": "qat", "bits": 4, "epochs": 2},
-    {"quantizer": "dorefa", "bits": 4, "epochs": 2},
-    {"quantizer": "sqc", "bits": 4, "epochs": 2},
-], ids=lambda stage: stage.get("pruner") or stage.get("quantizer"))
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"pruner": "taylor", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
+        {"pruner": "slim", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
+        {"pruner": "movement", "sparsity": 0.5, "epochs": 2, "cooldown_begin_step": 15},
+        {"pruner": "linear", "sparsity": 0.5, "epochs": 2, "using": "l1"},
+        {"quantizer": "lsq", "bits": 4, "epochs": 2},
+        {"quantizer": "qat", "bits": 4, "epochs": 2},
+        {"quantizer": "dorefa", "bits": 4, "epochs": 2},
+        {"quantizer": "sqc", "bits": 4, "epochs": 2},
+    ],
+    ids=lambda stage: stage.get("pruner") or stage.get("quantizer"),
+)
 def test_other_compressors_resume_too(schedule: Mapping, tmp_path: Path, stage: Mapping) -> None:
     stages = [{"train": {"epochs": 1}}, stage]
     if stage.get("quantizer") == "dorefa":  # its full-scale weights need batch norm: NNI's gradients are NaN without

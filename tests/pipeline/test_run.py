@@ -27,7 +27,9 @@ def test_the_whole_way(schedule: Mapping, tmp_path: Path) -> None:
     for name, value in result.model.state_dict().items():
         assert torch.equal(weights[name], value), name
     codewords = weights["fc1.weight"].unique()
-    assert len(codewords) <= 15 and torch.equal(codewords.abs().log2().frac()[codewords != 0], torch.zeros(len(codewords) - 1))
+    assert len(codewords) <= 15 and torch.equal(
+        codewords.abs().log2().frac()[codewords != 0], torch.zeros(len(codewords) - 1)
+    )
     lines = (tmp_path / "records.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == result.records
 
@@ -44,7 +46,9 @@ def test_two_quantizers_on_different_layers(schedule: Mapping, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["ptq", "bnn"])
 def test_nnis_own_quantizers(schedule: Mapping, tmp_path: Path, name: str) -> None:
     schedule["stages"] = [
-        {"train": {"epochs": 1}}, {"quantizer": name, "epochs": 1}, {"coder": "huffman", "file": "net.dqc"},
+        {"train": {"epochs": 1}},
+        {"quantizer": name, "epochs": 1},
+        {"coder": "huffman", "file": "net.dqc"},
     ]
     result = dqc_plugin.run(schedule, tmp_path)
     assert result.file is not None and len(result.model.fc1.weight.unique()) <= 256  # type: ignore[union-attr, arg-type]
@@ -96,11 +100,20 @@ def test_own_model_data_loss_and_metric(tmp_path: Path) -> None:
 
     arguments: Mapping = {
         "model": nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 1)),
-        "train_loader": loader, "eval_loader": loader, "loss": nn.functional.mse_loss, "metric": negative_error,
+        "train_loader": loader,
+        "eval_loader": loader,
+        "loss": nn.functional.mse_loss,
+        "metric": negative_error,
     }
-    schedule = {"version": 1, "name": "own", "stages": [
-        {"train": {"epochs": 5}}, {"quantizer": "dqc", "bits": 6, "epochs": 5}, {"coder": "huffman"},
-    ]}
+    schedule = {
+        "version": 1,
+        "name": "own",
+        "stages": [
+            {"train": {"epochs": 5}},
+            {"quantizer": "dqc", "bits": 6, "epochs": 5},
+            {"coder": "huffman"},
+        ],
+    }
     result = dqc_plugin.run(schedule, tmp_path / "a", **arguments)
     assert result.stages[0]["metric"] > -100 and result.file == tmp_path / "a" / "own.dqc"
     again = dqc_plugin.run(schedule, tmp_path / "b", **arguments)
@@ -122,10 +135,13 @@ def test_a_diverging_loss_is_an_error(schedule: Mapping, tmp_path: Path) -> None
         dqc_plugin.run(schedule, tmp_path)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ({"fc9": torch.zeros(2)}, "no entry 'fc1.weight'"),
-    (None, "no such file"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"fc9": torch.zeros(2)}, "no entry 'fc1.weight'"),
+        (None, "no such file"),
+    ],
+)
 def test_bad_checkpoints(schedule: Mapping, tmp_path: Path, content: dict[str, Tensor] | None, message: str) -> None:
     path = tmp_path / "start.pt"
     if content is not None:

@@ -23,9 +23,7 @@ def batch() -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10)
-    )
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10))
 
 
 @pytest.fixture
@@ -42,8 +40,6 @@ def make_evaluator(batch: tuple[Tensor, Tensor]) -> Callable[[nn.Module], TorchE
 
     def make(model: nn.Module) -> TorchEvaluator:
         optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
-        return TorchEvaluator(
-            training_func, optimizer, lambda b, m: nn.functional.cross_entropy(m(b[0]), b[1])
-        )
+        return TorchEvaluator(training_func, optimizer, lambda b, m: nn.functional.cross_entropy(m(b[0]), b[1]))
 
     return make

@@ -50,17 +50,18 @@ def test_the_codebook_follows_the_weights(network: nn.Sequential, make_evaluator
     assert quantizer.targets[0].codebook.scale == 8 * before
 
 
-@pytest.mark.parametrize(("settings", "changes_at"), [
-    ({}, [1, 2, 3, 4, 5, 6]),
-    ({"refresh_every_steps": 3}, [3, 6]),
-    ({"freeze_after_steps": 2}, [1, 2]),
-    ({"freeze_after_steps": 0}, []),
-    ({"freeze_after_epochs": 2}, [1, 2, 3, 4]),
-    ({"refresh_every_steps": 2, "freeze_after_steps": 5}, [2, 4]),
-])
-def test_when_the_codebook_changes(
-    network: nn.Sequential, settings: dict[str, Any], changes_at: list[int]
-) -> None:
+@pytest.mark.parametrize(
+    ("settings", "changes_at"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"refresh_every_steps": 3}, [3, 6]),
+        ({"freeze_after_steps": 2}, [1, 2]),
+        ({"freeze_after_steps": 0}, []),
+        ({"freeze_after_epochs": 2}, [1, 2, 3, 4]),
+        ({"refresh_every_steps": 2, "freeze_after_steps": 5}, [2, 4]),
+    ],
+)
+def test_when_the_codebook_changes(network: nn.Sequential, settings: dict[str, Any], changes_at: list[int]) -> None:
     target = (quantizer := DQCQuantizer(network, config(**settings), steps_per_epoch=2)).targets[0]
     seen = []
     for step in range(1, 7):
@@ -83,10 +84,13 @@ def test_sqc_keeps_its_first_codebook(network: nn.Sequential, make_evaluator: Ma
 
 
 def test_bits_of_each_layer(network: nn.Sequential) -> None:
-    quantizer = DQCQuantizer(network, [
-        {"op_names": ["0"], "quant_dtype": "int8"},
-        {"op_names": ["4"], "quant_dtype": "int2", "target_settings": {"weight": {"zero": False}}},
-    ])
+    quantizer = DQCQuantizer(
+        network,
+        [
+            {"op_names": ["0"], "quant_dtype": "int8"},
+            {"op_names": ["4"], "quant_dtype": "int2", "target_settings": {"weight": {"zero": False}}},
+        ],
+    )
     calibration = quantizer.get_calibration_config()
     assert (calibration["0"]["weight"]["bits"], calibration["4"]["weight"]["bits"]) == (8, 2)
     assert quantizer.export_model()[4].weight.unique().numel() == 4
@@ -126,10 +130,13 @@ def _comparable(calibration: dict[str, dict[str, dict[str, Any]]]) -> dict[str, 
     }
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"bits": 4}, "0.weight: the calibration config has bits 4, the quantizer 3"),
-    ({"scale": torch.ones(8)}, "scale has shape \\[8\\], not \\[\\]"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bits": 4}, "0.weight: the calibration config has bits 4, the quantizer 3"),
+        ({"scale": torch.ones(8)}, "scale has shape \\[8\\], not \\[\\]"),
+    ],
+)
 def test_a_calibration_config_that_does_not_fit(network: nn.Sequential, change: dict[str, Any], message: str) -> None:
     quantizer = DQCQuantizer(network, config())
     calibration = quantizer.get_calibration_config()
@@ -148,23 +155,29 @@ def test_a_state_dict_brings_codebook_and_progress(network: nn.Sequential, make_
     assert torch.equal(other.export_model()[0].weight, quantizer.export_model()[0].weight)
 
 
-@pytest.mark.parametrize(("entries", "message"), [
-    (config(refresh_every_step=2), "unknown key 'refresh_every_step'; did you mean 'refresh_every_steps'"),
-    (config(range="least"), r"config_list\[0\].weight: range: Input should be 'max' or 'mse'"),
-    (config(granularity="in_channel"), "granularity must be default"),
-    (config(freeze_after_steps=1, freeze_after_epochs=1), "not both"),
-    ([{"op_types": ["Conv2d"], "zero": True}], "'zero' belongs under target_settings"),
-    ([{"op_types": ["Conv2d"], "quant_dtype": "int9"}], "quant_dtype must be int2 to int8, not 'int9'"),
-    ([{"op_types": ["Conv2d"], "bits": 5}], "config_list: .*bits"),
-    ([{"op_names": ["conv1"]}], "no layer 'conv1'"),
-    ([{"op_types": ["Conv1d"]}], "no layer of type 'Conv1d'; did you mean 'Conv2d'"),
-    ([{"op_names_re": ["conv.*"]}], "no layer's name matches 'conv.*'"),
-    ([{"op_types": ["ReLU"]}], "ReLU.*no parameter 'weight'|2 has no parameter 'weight'"),
-    ([{"op_types": ["Flatten"]}], "3 is a Flatten, which NNI cannot quantize"),
-    ([{"op_types": ["Conv2d"], "target_names": ["_input_"]}], "codebooks are for parameters"),
-    ([{"op_types": ["Conv2d"]}, {"op_names": ["0"]}], r"config_list\[1\]: 0.weight is quantized already, by config_list\[0\]"),
-    (config(freeze_after_epochs=1), "freeze_after_epochs needs steps_per_epoch"),
-])
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (config(refresh_every_step=2), "unknown key 'refresh_every_step'; did you mean 'refresh_every_steps'"),
+        (config(range="least"), r"config_list\[0\].weight: range: Input should be 'max' or 'mse'"),
+        (config(granularity="in_channel"), "granularity must be default"),
+        (config(freeze_after_steps=1, freeze_after_epochs=1), "not both"),
+        ([{"op_types": ["Conv2d"], "zero": True}], "'zero' belongs under target_settings"),
+        ([{"op_types": ["Conv2d"], "quant_dtype": "int9"}], "quant_dtype must be int2 to int8, not 'int9'"),
+        ([{"op_types": ["Conv2d"], "bits": 5}], "config_list: .*bits"),
+        ([{"op_names": ["conv1"]}], "no layer 'conv1'"),
+        ([{"op_types": ["Conv1d"]}], "no layer of type 'Conv1d'; did you mean 'Conv2d'"),
+        ([{"op_names_re": ["conv.*"]}], "no layer's name matches 'conv.*'"),
+        ([{"op_types": ["ReLU"]}], "ReLU.*no parameter 'weight'|2 has no parameter 'weight'"),
+        ([{"op_types": ["Flatten"]}], "3 is a Flatten, which NNI cannot quantize"),
+        ([{"op_types": ["Conv2d"], "target_names": ["_input_"]}], "codebooks are for parameters"),
+        (
+            [{"op_types": ["Conv2d"]}, {"op_names": ["0"]}],
+            r"config_list\[1\]: 0.weight is quantized already, by config_list\[0\]",
+        ),
+        (config(freeze_after_epochs=1), "freeze_after_epochs needs steps_per_epoch"),
+    ],
+)
 def test_bad_config_lists(network: nn.Sequential, entries: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DQCQuantizer(network, entries)
@@ -176,8 +189,9 @@ def test_sqc_refuses_keys_of_a_changing_codebook(network: nn.Sequential) -> None
 
 
 def test_a_second_quantizer_on_a_target_is_an_error(network: nn.Sequential, make_evaluator: MakeEvaluator) -> None:
-    first = QATQuantizer(network, [{"op_names": ["0"], "target_names": ["weight"], "quant_dtype": "int8"}],
-                         make_evaluator(network))
+    first = QATQuantizer(
+        network, [{"op_names": ["0"], "target_names": ["weight"], "quant_dtype": "int8"}], make_evaluator(network)
+    )
     with pytest.raises(ConfigError, match="0.weight is quantized already, by another quantizer"):
         DQCQuantizer.from_compressor(first, config())
 

@@ -389,7 +389,7 @@ def test_everything_wrong_is_told_at_once_by_line(complaint: Complaint) -> None:
         "optimizer, quantizer, range, zero",
         "x.yml:15: stages[2].layers.fc1.bits: must be from 2 to 8, not 1",
         'x.yml:16: stages[2].layers["re:["]: is not a valid regular expression: '
-        'unterminated character set at position 0',
+        "unterminated character set at position 0",
         "x.yml:18: stages[4]: there is a coder already",
         "--set seed=-1: seed: must be at least 0, not -1",
     ]
