@@ -28,8 +28,8 @@ def _gradual(options: GradualOptions, epochs: int, steps_per_epoch: int) -> dict
     return {"interval_steps": ramp_steps // updates, "total_times": updates, "using": options.using}
 
 
-def pruner_config_list(settings: Mapping[str, BaseModel]) -> list[dict[str, Any]]:
-    """An entry of NNI's ``config_list`` for each layer that is to have zeros, from its ``PruningOptions``."""
+def pruner_config_list(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An entry of NNI's ``config_list`` for each layer that is to have zeros, from its options."""
     return [
         {
             "op_names": [layer],
