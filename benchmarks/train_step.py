@@ -6,12 +6,17 @@ Every quantizer runs as NNI runs it, through ``compress`` and an evaluator, on w
 loop without one. The variants take turns within a round, in a new order each time, so that a slow spell of the machine
 meets all of them. A round's figure is the median of its steps; the table gives the median ratio over the rounds and
 their spread (least to largest).
+
+On a large network the differences drown in the noise of the step itself. The second table therefore times what a
+quantizer adds by itself: the quantized weights of all layers, the gradient back through them, and what is done after
+an optimizer step.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import statistics
@@ -33,6 +38,7 @@ from dqc_plugin import DQCQuantizer, SQCQuantizer
 from dqc_plugin.registry import lookup
 
 Timed = Callable[[int], list[float]]
+Figures = dict[str, dict[str, float]]
 QUANTIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "dqc": (DQCQuantizer, {"quant_dtype": "int5"}),
     "dqc, no zero": (DQCQuantizer, {"quant_dtype": "int5", "target_settings": {"weight": {"zero": False}}}),
@@ -60,32 +66,45 @@ MODELS: dict[str, tuple[Callable[..., nn.Module], tuple[int, ...], int]] = {
 def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    results = {name: measure(name, arguments.rounds, arguments.steps) for name in arguments.models}
-    Console().print(table(results))
+    steps = {name: measure_steps(name, arguments.rounds, arguments.steps) for name in arguments.models}
+    alone = {name: measure_alone(name, 5 * arguments.rounds) for name in arguments.models}
+    Console().print(table("A training step, ratio to float (least to largest of the rounds)", steps))
+    Console().print(table("What the quantizer adds by itself, ratio to dqc", alone))
     if arguments.out:
         facts = {
             "date": date.today().isoformat(),
             "torch": torch.__version__,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "threads": arguments.threads,
-            "machine": platform.machine(),
             "rounds": arguments.rounds,
             "steps": arguments.steps,
         }
-        arguments.out.write_text(json.dumps({**facts, "results": results}, indent=2) + "\n")
+        arguments.out.write_text(json.dumps({**facts, "step": steps, "alone": alone}, indent=2) + "\n")
 
 
-def measure(name: str, rounds: int, steps: int) -> dict[str, dict[str, float]]:
-    """Milliseconds and ratios of each variant of one network."""
+def measure_steps(name: str, rounds: int, steps: int) -> Figures:
+    """Milliseconds and ratios to float of each variant's training step."""
     variants = {"float": float_steps(name), **{kind: quantized_steps(name, kind) for kind in QUANTIZERS}}
+    return _in_turns({kind: lambda run=run: statistics.median(run(steps)) for kind, run in variants.items()}, rounds)
+
+
+def measure_alone(name: str, rounds: int) -> Figures:
+    """Milliseconds and ratios to dqc of what each quantizer does to the weights in a step."""
+    return _in_turns({kind: added_work(name, kind) for kind in QUANTIZERS}, rounds)
+
+
+def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
+    """Milliseconds of each variant, and ratios to the first one."""
     times: dict[str, list[float]] = {kind: [] for kind in variants}
     order = list(variants)
     for number in range(rounds + 1):  # the first warms up
         random.Random(number).shuffle(order)
         for kind in order:
-            milliseconds = statistics.median(variants[kind](steps))
+            milliseconds = variants[kind]()
             if number:
                 times[kind].append(milliseconds)
-    ratios = {kind: [t / f for t, f in zip(times[kind], times["float"], strict=True)] for kind in variants}
+    base = times[next(iter(variants))]
+    ratios = {kind: [t / b for t, b in zip(taken, base, strict=True)] for kind, taken in times.items()}
     return {
         kind: {
             "milliseconds": statistics.median(times[kind]),
@@ -95,6 +114,28 @@ def measure(name: str, rounds: int, steps: int) -> dict[str, dict[str, float]]:
         }
         for kind in variants
     }
+
+
+def added_work(name: str, kind: str) -> Callable[[], float]:
+    model, batch = _network(name)
+    quantizer = _quantizer(kind, model, lambda *_: None)
+    with torch.no_grad():
+        quantizer.track_forward(batch[0])  # NNI sets scales at the first forward pass
+    after_step = getattr(quantizer, "after_step", lambda: None)
+    wrappers = list(quantizer._module_wrappers.values())
+    gradients = [torch.ones_like(wrapper.weight) for wrapper in wrappers]
+
+    def run() -> float:
+        start = time.perf_counter()
+        quantized = [wrapper.patch_helper("weight", wrapper.weight) for wrapper in wrappers]
+        torch.autograd.backward(quantized, gradients)
+        after_step()
+        milliseconds = 1000 * (time.perf_counter() - start)
+        for wrapper in wrappers:
+            wrapper.weight.grad = None
+        return milliseconds
+
+    return run
 
 
 def float_steps(name: str) -> Timed:
@@ -116,14 +157,18 @@ def quantized_steps(name: str, kind: str) -> Timed:
         def training_func(wrapped: nn.Module, optimizer: Any, step: Any, *rest: Any) -> None:
             taken.extend(_timed_steps(wrapped, optimizer, step, batch, rest[1]))
 
-        optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=1e-4, momentum=0.9)
-        quantizer_class, settings = QUANTIZERS[kind]
-        layers = {"op_types": ["Conv2d", "Linear"], "target_names": ["weight"]}
-        quantizer = quantizer_class(model, [{**layers, **settings}], TorchEvaluator(training_func, optimizer, _loss))
+        quantizer = _quantizer(kind, model, training_func)
         quantizer.compress(steps, None)
         return taken
 
     return run
+
+
+def _quantizer(kind: str, model: nn.Module, training_func: Callable[..., None]) -> Any:
+    quantizer_class, settings = QUANTIZERS[kind]
+    optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=1e-4, momentum=0.9)
+    layers = {"op_types": ["Conv2d", "Linear"], "target_names": ["weight"]}
+    return quantizer_class(model, [{**layers, **settings}], TorchEvaluator(training_func, optimizer, _loss))
 
 
 def _network(name: str) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
@@ -148,19 +193,22 @@ def _timed_steps(model: nn.Module, optimizer: Any, step: Any, batch: tuple[Tenso
     return times[1:]
 
 
-def table(results: dict[str, dict[str, dict[str, float]]]) -> Table:
-    shown = Table(title="A training step, ratio to float (least to largest of the rounds)")
+def table(title: str, results: dict[str, Figures]) -> Table:
+    shown = Table(title=title)
     shown.add_column("")
     for name in results:
         shown.add_column(name, justify="right")
-    for kind in ["float", *QUANTIZERS]:
-        cells = []
-        for rows in results.values():
-            row = rows[kind]
-            spread = f"{row['ratio']:.3f} ({row['least']:.3f} to {row['largest']:.3f})"
-            cells.append(f"{row['milliseconds']:.1f} ms" if kind == "float" else spread)
-        shown.add_row(kind, *cells)
+    kinds = list(next(iter(results.values())))
+    for kind in kinds:
+        rows = [figures[kind] for figures in results.values()]
+        shown.add_row(kind, *(_cell(row, kind == kinds[0]) for row in rows))
     return shown
+
+
+def _cell(row: dict[str, float], is_base: bool) -> str:
+    if is_base:
+        return f"{row['milliseconds']:.1f} ms"
+    return f"{row['ratio']:.3f} ({row['least']:.3f} to {row['largest']:.3f})"
 
 
 def _arguments() -> argparse.Namespace:

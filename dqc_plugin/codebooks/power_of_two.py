@@ -63,10 +63,10 @@ class PowerOfTwo:
 
     def assign(self, weights: Tensor) -> Tensor:
         """The index of each weight's codeword, uint8, shape of the weights."""
-        values = self._lifted(weights, None)
+        values, lift = self._lifted(weights, None)
         form = float_format(values.dtype)
         zeros, negative = values == 0, values < 0
-        top = (self._per_weight(self.scale, values) * self._lift(values)).view(form.integer)
+        top = (self._per_weight(self.scale, values) * lift).view(form.integer)
         steps = values.view(form.integer)  # below the largest codeword, in place
         steps.bitwise_and_(form.exponent_mask).neg_().add_(top).bitwise_right_shift_(form.mantissa_bits)
         indices = steps.neg().add_(self.size - 1)
@@ -83,11 +83,8 @@ class PowerOfTwo:
 
         Takes the output and one temporary of the weights' size (and one of booleans).
         """
-        values = self._lifted(weights, mask)
-        lift = self._lift(values)
-        if lift is not _UNLIFTED:
-            values.div_(lift)
-        return values.to(weights.dtype)
+        values, lift = self._lifted(weights, mask)
+        return (values if lift == _UNLIFTED else values.div_(lift)).to(weights.dtype)
 
     def to_record(self) -> Record:
         """``{"codebook": "power_of_two", "bits", "zero", "scale"}``."""
@@ -106,34 +103,37 @@ class PowerOfTwo:
         held = exact.clamp(min=smallest_positive(self.scale.dtype)).to(self.scale.dtype)
         return torch.minimum(held, self.scale.reshape(self.scale.shape + (1,) * (held.dim() - self.scale.dim())))
 
-    def _lifted(self, weights: Tensor, mask: Tensor | None) -> Tensor:
-        """The quantized weights times the lift, in the working dtype, in new memory."""
+    def _lifted(self, weights: Tensor, mask: Tensor | None) -> tuple[Tensor, float]:
+        """The quantized weights times the lift, in the working dtype, in new memory; and the lift."""
         dtype = working_dtype(weights.dtype)
         # + 0.0 makes the copy to work in and turns -0.0 into 0.0
         values = torch.add(weights, 0.0) if weights.dtype == dtype else weights.to(dtype).add_(0.0)
-        lift = self._lift(values)
-        if lift is not _UNLIFTED:
+        smallest, largest = self._per_weight(self.smallest, values), self._per_weight(self.scale, values)
+        lift = _lift(smallest)
+        if lift != _UNLIFTED:
             values.mul_(lift)
-        largest = self._per_weight(self.scale, values) * lift
-        smallest = self._per_weight(self.smallest, values) * lift
+            smallest, largest = smallest * lift, largest * lift
         _round_(values, float_format(dtype), smallest, largest, self.zero, mask)
-        return values
+        return values, lift
 
     def _per_weight(self, of_codebook: Tensor, values: Tensor) -> Tensor:
         """A value of the codebook in the working dtype, shaped to broadcast over the weights."""
         wide = of_codebook.to(values.dtype)
         return wide.reshape(-1, *[1] * (values.dim() - 1)) if wide.dim() else wide
 
-    def _lift(self, values: Tensor) -> float:
-        """What to multiply weights by so that no codeword is subnormal; its bits could not be rounded otherwise."""
-        smallest = torch.finfo(values.dtype).smallest_normal * 2
-        on_host = values.device.type == "cpu" and not torch.compiler.is_compiling()
-        if on_host and bool((self.smallest >= smallest).all()):
-            return _UNLIFTED
-        return float_format(values.dtype).lift
-
 
 _UNLIFTED = 1.0
+
+
+def _lift(smallest: Tensor) -> float:
+    """What to multiply weights by so that no codeword is subnormal; its bits could not be rounded otherwise.
+
+    Where looking at the codebook would cost a wait for the device or a graph break, they are multiplied in any case.
+    """
+    on_host = smallest.device.type == "cpu" and not torch.compiler.is_compiling()
+    if on_host and bool((smallest >= torch.finfo(smallest.dtype).smallest_normal * 2).all()):
+        return _UNLIFTED
+    return float_format(smallest.dtype).lift
 
 
 def magnitude_count(bits: int, zero: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -39,7 +40,8 @@ def fit_power_of_two(
 
 def require_finite(codebook: PowerOfTwo, name: str) -> None:
     """Raise WeightError, with the layer's name, if the codebook came from NaN or infinity (one look at the device)."""
-    if not bool(torch.isfinite(codebook.scale).all()):
+    scale = codebook.scale
+    if scale.numel() and not math.isfinite(float(scale.max() if scale.dim() else scale)):
         raise WeightError(
             f"{name} holds NaN or infinity: it cannot be quantized; lower the learning rate or look at the data"
         )

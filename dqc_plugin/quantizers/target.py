@@ -78,7 +78,6 @@ class CodebookTarget:
         if self.is_refresh_due():
             self.refresh()
         self._freeze_when_due()
-        self._save_progress()
 
     def is_refresh_due(self) -> bool:
         """True if the codebook is to be derived again after this step."""
@@ -87,7 +86,6 @@ class CodebookTarget:
     def freeze(self) -> None:
         """Keep the codebook as it is from now on; the weights train on."""
         self.frozen = True
-        self._save_progress()
 
     def to_record(self) -> dict[str, Any]:
         """The calibration config of this parameter: the codebook, NNI's keys, the progress."""
@@ -104,12 +102,13 @@ class CodebookTarget:
         """Take over what :meth:`to_record` gave; ConfigError if it is of another codebook."""
         self.restore_codebook(record)
         self.step, self.frozen = int(record.get("step", 0)), bool(record.get("frozen", False))
-        self._save_progress()
 
     def _register_progress(self) -> None:
         device = self.latent.device
         self.wrapper.register_buffer(f"{self.parameter_name}_codebook_step", torch.tensor(0, device=device))
         self.wrapper.register_buffer(f"{self.parameter_name}_codebook_frozen", torch.tensor(False, device=device))
+        # the buffers are written when a state dict is taken, not at each step
+        self.wrapper.register_state_dict_pre_hook(lambda *_: self._save_progress())
         self.wrapper.register_load_state_dict_post_hook(lambda *_: self._load_progress())
 
     def _freeze_when_due(self) -> None:
