@@ -52,6 +52,12 @@ class RunFolder:
         text = "".join(json.dumps(record) + "\n" for record in wanted)
         write_atomically(self.records_path, text.encode())
 
+    def keep_environment(self, facts: Mapping[str, Any]) -> None:
+        """Note where the run was begun; what a resumed run adds is not told."""
+        path = self.path / "environment.json"
+        if not path.exists():
+            write_atomically(path, json.dumps(facts, indent=2).encode())
+
     def _require_same_schedule(self, schedule: Schedule) -> None:
         kept = self.path / "schedule.json"
         if not kept.exists():

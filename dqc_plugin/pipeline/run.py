@@ -24,6 +24,7 @@ from dqc_plugin.pipeline.context import (
     pick_device,
     schedule_data,
 )
+from dqc_plugin.pipeline.environment import describe_environment
 from dqc_plugin.pipeline.evaluate import Batch, accuracy
 from dqc_plugin.pipeline.folder import RunFolder, load_checkpoint, save_checkpoint
 from dqc_plugin.pipeline.losses import OutputLoss
@@ -84,6 +85,7 @@ def run(
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     folder = RunFolder(Path(out) if out is not None else Path("runs") / checked.name, checked)
+    folder.keep_environment(describe_environment(device))
     context = Context(checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter())
     with _quiet_nni():
         return _run_stages(context)

@@ -32,6 +32,8 @@ def test_the_whole_way(schedule: Mapping, tmp_path: Path) -> None:
     )
     lines = (tmp_path / "records.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == result.records
+    facts = json.loads((tmp_path / "environment.json").read_text())
+    assert torch.__version__.startswith(facts["packages"]["torch"]) and facts["device"] == "cpu"
 
 
 def test_two_quantizers_on_different_layers(schedule: Mapping, tmp_path: Path) -> None:
