@@ -16,7 +16,7 @@ from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.progress import load_progress, save_progress
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
 from dqc_plugin.pruners.arguments import pruner_arguments, pruner_config_list
-from dqc_plugin.pruners.masks import hold_masks, nonzero_masks
+from dqc_plugin.pruners.masks import combine, hold_masks, nonzero_masks
 from dqc_plugin.quantizers.chain import settle
 from dqc_plugin.quantizers.config_list import quantizer_config_list
 from dqc_plugin.quantizers.export import export_model
@@ -25,9 +25,10 @@ from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 
 
 def run_pruner(context: Context, number: int, stage: PrunerStage, state: NetworkState) -> NetworkState:
-    """Find masks, train under them; the pruned weights and the masks."""
+    """Find masks, train under them and those of earlier stages; the pruned weights and all masks."""
     model = state.into(context.make_model())
     fit = make_fit(context, number, stage)
+    fit.held = state.masks
     evaluator = make_evaluator(fit, model)
     steps = len(context.training_data(stage.train.batch_size))
     config_list = pruner_config_list(stage_settings(stage, model))
@@ -40,9 +41,9 @@ def run_pruner(context: Context, number: int, stage: PrunerStage, state: Network
     else:
         _prune_at_once(context, number, pruner)
         fit(model, make_optimizer(model.parameters(), stage.train))
-    masks = nonzero_masks(pruner)
+    masks = combine(state.masks, nonzero_masks(pruner))
     settle(pruner)
-    return NetworkState(cpu_weights(export_model(pruner)), {**state.masks, **masks}, state.calibration)
+    return NetworkState(cpu_weights(export_model(pruner)), masks, state.calibration)
 
 
 def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: NetworkState) -> NetworkState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
 from dqc_plugin.pipeline.optimizers import learning_rate
 from dqc_plugin.pipeline.progress import load_model_state
+from dqc_plugin.pruners.masks import Masks, zero_pruned
 from dqc_plugin.schedule.settings import TrainSettings
 
 TrainingStep = Callable[[Batch, nn.Module], Tensor]
@@ -30,6 +31,7 @@ class Fit:
 
     number: the stage's place in the schedule, from 0.
     save, load: what a compressor keeps beside the model's state.
+    held: masks of earlier stages, for a stage whose compressor does not know them.
     """
 
     context: Context
@@ -38,6 +40,7 @@ class Fit:
     training_step: TrainingStep
     save: Callable[[], Any] = lambda: None
     load: Callable[[Any], None] = lambda saved: None
+    held: Masks = field(default_factory=dict)
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
         """Train the epochs that are left and evaluate after each; RunError if the loss is not a number."""
@@ -85,6 +88,7 @@ class Fit:
         if self.settings.gradient_clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), self.settings.gradient_clip_norm)
         optimizer.step()
+        zero_pruned(model, self.held)
         return loss.detach()
 
     def _set_learning_rate(self, optimizer: Optimizer, step: int, steps_per_epoch: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from nni.compression.base.compressor import Pruner
 from nni.compression.pruning import LevelPruner
 from nni.compression.utils import Evaluator
@@ -24,4 +25,21 @@ def nonzero_masks(pruner: Pruner) -> Masks:
         layer: {target: mask.detach().clone() for target, mask in targets.items() if mask is not None}
         for layer, targets in pruner.get_masks().items()
         if any(mask is not None and bool((mask == 0).any()) for mask in targets.values())
+    }
+
+
+@torch.no_grad()
+def zero_pruned(model: nn.Module, masks: Masks) -> None:
+    """Set what the masks prune to zero again, in a plain or wrapped model."""
+    for layer, targets in masks.items():
+        module = model.get_submodule(layer)
+        for target, mask in targets.items():
+            getattr(getattr(module, "_nni_wrapper", module), target).masked_fill_(mask == 0, 0.0)
+
+
+def combine(earlier: Masks, later: Masks) -> Masks:
+    """What both keep."""
+    return earlier | {
+        layer: {target: mask * earlier.get(layer, {}).get(target, 1) for target, mask in targets.items()}
+        for layer, targets in later.items()
     }

@@ -36,6 +36,20 @@ def test_the_whole_way(schedule: Mapping, tmp_path: Path) -> None:
     assert torch.__version__.startswith(facts["packages"]["torch"]) and facts["device"] == "cpu"
 
 
+def test_a_second_pruner_keeps_what_the_first_pruned(schedule: Mapping, tmp_path: Path) -> None:
+    schedule["stages"] = [
+        {"train": {"epochs": 2}},
+        {"pruner": "level", "sparsity": 0.7, "epochs": 1, "layers": {"fc3": "skip"}},
+        {"pruner": "agp", "sparsity": 0.5, "epochs": 2, "layers": {"fc1": "skip"}},
+        {"quantizer": "dqc", "bits": 4, "zero": False, "epochs": 1},
+    ]
+    result = dqc_plugin.run(schedule, tmp_path)
+    zeros = {name: float((w == 0).float().mean()) for name, w in result.model.named_parameters() if w.dim() > 1}
+    assert zeros == pytest.approx({"fc1.weight": 0.7, "fc2.weight": 0.7, "fc3.weight": 0.5}, abs=0.01)
+    second = torch.load(tmp_path / "checkpoints" / "stage-2-end.pt", weights_only=True)
+    assert (second["weights"]["fc1.weight"][second["masks"]["fc1"]["weight"] == 0] == 0).all()
+
+
 def test_two_quantizers_on_different_layers(schedule: Mapping, tmp_path: Path) -> None:
     schedule["stages"][2:3] = [
         {"quantizer": "sqc", "bits": 2, "epochs": 1, "layers": {"fc1": "skip"}},
