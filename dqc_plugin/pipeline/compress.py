@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from nni.compression.base.compressor import Compressor, Pruner, Quantizer
 from nni.compression.utils import TorchEvaluator
 from torch import nn
@@ -27,6 +28,7 @@ from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 def run_pruner(context: Context, number: int, stage: PrunerStage, state: NetworkState) -> NetworkState:
     """Find masks, train under them and those of earlier stages; the pruned weights and all masks."""
     model = state.into(context.make_model())
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # NNI's pruners view the weights
     fit = make_fit(context, number, stage)
     fit.held = state.masks
     evaluator = make_evaluator(fit, model)

@@ -80,17 +80,21 @@ def model_factory(schedule: Schedule, model: nn.Module | None, device: torch.dev
     """Copies of the user's model, or new ones as the schedule says, initialised by its seed."""
     if model is not None:
         pristine = copy.deepcopy(model)
-        return lambda: copy.deepcopy(pristine).to(device)
+        return lambda: _placed(copy.deepcopy(pristine), schedule, device)
     spec = schedule.model
     if spec is None:
         raise ConfigError("no model: give one in the schedule (model: lenet5) or to run(..., model=...)")
 
     def build() -> nn.Module:
         torch.manual_seed(schedule.seed)
-        network: nn.Module = spec.factory()(**spec.arguments)
-        return network.to(device)
+        return _placed(spec.factory()(**spec.arguments), schedule, device)
 
     return build
+
+
+def _placed(network: nn.Module, schedule: Schedule, device: torch.device) -> nn.Module:
+    memory_format = torch.channels_last if schedule.channels_last else torch.preserve_format
+    return network.to(device=device, memory_format=memory_format)  # type: ignore[no-any-return, call-overload]
 
 
 def schedule_data(schedule: Schedule, device: torch.device) -> tuple[Callable[[int], TrainingData], Iterable[Batch]]:

@@ -81,8 +81,12 @@ class Fit:
         return loss
 
     def _step(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, batch: Batch) -> Tensor:
-        inputs, labels = batch
-        loss = step((inputs.to(self.context.device), labels.to(self.context.device)), model)
+        schedule, device = self.context.schedule, self.context.device
+        inputs, labels = batch[0].to(device), batch[1].to(device)
+        if schedule.channels_last and inputs.dim() == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
+            loss = step((inputs, labels), model)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip_norm is not None:

@@ -21,13 +21,19 @@ def _file_safe(name: str) -> str:
 
 
 class Header(Frozen):
-    """The simple keys of a schedule."""
+    """The simple keys of a schedule.
+
+    precision: of the training step; bfloat16 is autocast, weights and evaluation stay in float32.
+    channels_last: the memory format of images and kernels, faster for convolutions on most machines.
+    """
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(_file_safe)]
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(None, ge=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
 
 
 class Schedule(Header, Placed):

@@ -78,6 +78,17 @@ def test_killed_in_every_stage(schedule: Mapping, tmp_path: Path) -> None:
     assert without_times(resumed.records) == without_times(undisturbed.records)
 
 
+def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> None:
+    fast = {"precision": "bfloat16", "channels_last": True, "model": {"name": "lenet5", "image_size": 8}}
+    schedule["stages"][0]["train"]["epochs"] = 1
+    undisturbed = dqc_plugin.run({**schedule, **fast}, tmp_path / "undisturbed")
+    for where in [(1, 2, "step"), (2, 3, "step")]:
+        run_and_die({**schedule, **fast}, tmp_path / "killed", *where)
+    resumed = dqc_plugin.run({**schedule, **fast}, tmp_path / "killed")
+    assert undisturbed.file is not None and resumed.file is not None
+    assert resumed.file.read_bytes() == undisturbed.file.read_bytes()
+
+
 @pytest.mark.parametrize(
     "stage",
     [
