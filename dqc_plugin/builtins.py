@@ -11,6 +11,21 @@ _PRUNERS = "dqc_plugin.pruners"
 BUILT_IN: tuple[Entry, ...] = (
     Entry("quantizer", "dqc", f"{_QUANTIZERS}.dqc:DQCQuantizer", f"{_OPTIONS}:DQCOptions"),
     Entry("quantizer", "sqc", f"{_QUANTIZERS}.sqc:SQCQuantizer", f"{_OPTIONS}:SQCOptions"),
+    Entry(
+        "quantizer",
+        "weight_sharing",
+        f"{_QUANTIZERS}.weight_sharing:WeightSharingQuantizer",
+        f"{_OPTIONS}:WeightSharingOptions",
+    ),
+    Entry("quantizer", "inq", f"{_QUANTIZERS}.inq:INQQuantizer", f"{_OPTIONS}:INQOptions"),
+    Entry("quantizer", "ternary", f"{_QUANTIZERS}.ternary:TernaryQuantizer", f"{_OPTIONS}:TernaryOptions"),
+    Entry("quantizer", "ttq", f"{_QUANTIZERS}.ttq:TTQQuantizer", f"{_OPTIONS}:TTQOptions"),
+    Entry(
+        "quantizer",
+        "binary_connect",
+        f"{_QUANTIZERS}.binary_connect:BinaryConnectQuantizer",
+        f"{_OPTIONS}:BinaryConnectOptions",
+    ),
     *(
         Entry("quantizer", name, f"nni.compression.quantization:{attribute}", f"{_OPTIONS}:{options}")
         for name, attribute, options in (

@@ -100,6 +100,11 @@ def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> Non
         {"quantizer": "qat", "bits": 4, "epochs": 2},
         {"quantizer": "dorefa", "bits": 4, "epochs": 2},
         {"quantizer": "sqc", "bits": 4, "epochs": 2},
+        {"quantizer": "inq", "epochs": 2},
+        {"quantizer": "ternary", "epochs": 2},
+        {"quantizer": "ttq", "epochs": 2},
+        {"quantizer": "binary_connect", "epochs": 2},
+        {"quantizer": "weight_sharing", "bits": 4, "epochs": 2, "gradient": "mean"},
     ],
     ids=lambda stage: stage.get("pruner") or stage.get("quantizer"),
 )
