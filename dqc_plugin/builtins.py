@@ -52,6 +52,7 @@ BUILT_IN: tuple[Entry, ...] = (
     ),
     Entry("coder", "huffman", "dqc_plugin.coding.coders:huffman"),
     Entry("coder", "packed", "dqc_plugin.coding.coders:packed"),
+    Entry("coder", "deep_compression", "dqc_plugin.coding.deep_compression:deep_compression"),
     Entry("model", "lenet300", "dqc_plugin.models.lenet:lenet300"),
     Entry("model", "lenet5", "dqc_plugin.models.lenet:lenet5"),
     *(Entry("model", f"resnet{depth}", f"dqc_plugin.models.resnet:resnet{depth}") for depth in (20, 32, 44, 56)),

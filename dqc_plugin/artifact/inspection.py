@@ -12,9 +12,10 @@ from dqc_plugin.artifact.reader import Reader, decode_kept, open_reader, split
 from dqc_plugin.artifact.report import LayerRow, OtherRow, Report, Sizes
 from dqc_plugin.codebooks import Codebook
 from dqc_plugin.coding import Coded, KeptIndices, entropy
-from dqc_plugin.coding.coders import packed
+from dqc_plugin.coding.coders import HasPlainSize, PlainSize, packed
 from dqc_plugin.coding.packed import packed_length, width_of
 from dqc_plugin.errors import ArtifactError, DQCError
+from dqc_plugin.registry import lookup
 
 _FLOAT32_BYTES = 4
 
@@ -47,22 +48,29 @@ def _layer(entry: Quantized, blob: bytes) -> LayerRow:
 
 
 def _sizes(entry: Quantized, codebook: Codebook, coded: Coded, kept: KeptIndices) -> Sizes:
-    positions = len(packed.encode(kept, codebook.size).positions)
-    bits = width_of(codebook.size)
-    per_kept = 8 / max(entry.kept, 1)
+    plain = _plain_size(entry, codebook, kept)
+    per_entry = 8 / max(plain.entries, 1)
     return Sizes(
         weights=kept.size,
         kept=entry.kept,
+        entries=plain.entries,
         entropy=entropy(kept.indices),
-        index_bits_quantized=bits,
-        index_bits_coded=len(coded.indices) * per_kept,
-        position_bits_quantized=positions * per_kept,
-        position_bits_coded=len(coded.positions) * per_kept,
+        index_bits_quantized=plain.index_bits,
+        index_bits_coded=len(coded.indices) * per_entry,
+        position_bits_quantized=plain.positions * per_entry,
+        position_bits_coded=len(coded.positions) * per_entry,
         bytes_dense=kept.size * _FLOAT32_BYTES,
-        bytes_pruned=entry.kept * _FLOAT32_BYTES + positions,
-        bytes_quantized=entry.codebook_length + positions + packed_length(entry.kept, bits),
+        bytes_pruned=plain.entries * _FLOAT32_BYTES + plain.positions,
+        bytes_quantized=entry.codebook_length + plain.positions + packed_length(plain.entries, plain.index_bits),
         bytes_coded=entry.length,
     )
+
+
+def _plain_size(entry: Quantized, codebook: Codebook, kept: KeptIndices) -> PlainSize:
+    coder = lookup("coder", entry.coder).load()
+    if isinstance(coder, HasPlainSize):
+        return coder.plain_size(kept, codebook.size)
+    return PlainSize(entry.kept, len(packed.encode(kept, codebook.size).positions), width_of(codebook.size))
 
 
 def _others(reader: Reader) -> tuple[OtherRow, ...]:

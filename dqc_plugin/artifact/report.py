@@ -10,7 +10,7 @@ _LAYER_FIGURES = (
     "kept_share", "rate_pruned", "rate_quantized", "rate_coded", "effective_bits_per_weight", "ratio",
 )  # fmt: skip
 _TOTALS = (
-    "weights", "kept", "entropy", "index_bits_quantized", "index_bits_coded", "position_bits_quantized",
+    "weights", "kept", "entries", "entropy", "index_bits_quantized", "index_bits_coded", "position_bits_quantized",
     "position_bits_coded", "bytes_dense", "bytes_pruned", "bytes_quantized", "bytes_coded", *_LAYER_FIGURES,
 )  # fmt: skip
 
@@ -20,17 +20,19 @@ class Sizes:
     """Weights and bytes, with the columns of Deep Compression's tables (Han et al. 2016, tables 2 to 5).
 
     weights, kept: weights in all, and those that are not zero.
+    entries: kept weights, and the filler zeros between them that a coder gives a value (``deep_compression``).
     entropy: order-0 entropy of the kept weights' indices, bits each.
-    index_bits_quantized, index_bits_coded: bits per kept weight for its index, the index width and as stored (their
+    index_bits_quantized, index_bits_coded: bits per entry for its index, the index width and as stored (their
         "weight bits").
-    position_bits_quantized, position_bits_coded: bits per kept weight for its position, as narrow gaps or a mask, and
-        as stored (their "index bits").
-    bytes_dense, bytes_pruned, bytes_quantized, bytes_coded: as float32; with positions and float32 for the kept
-        weights; with positions, indices and the codebook; and as stored.
+    position_bits_quantized, position_bits_coded: bits per entry for its position, as narrow gaps or a mask (in
+        ``deep_compression`` its field), and as stored (their "index bits").
+    bytes_dense, bytes_pruned, bytes_quantized, bytes_coded: as float32; with positions and float32 for the entries;
+        with positions, indices and the codebook; and as stored.
     """
 
     weights: int
     kept: int
+    entries: int
     entropy: float
     index_bits_quantized: float
     index_bits_coded: float
@@ -147,20 +149,21 @@ class Report:
 
 
 def total(rows: list[Sizes]) -> Sizes:
-    """The sum of rows; per kept weight, the mean."""
-    kept = sum(row.kept for row in rows)
+    """The sum of rows; per kept weight or per entry, the mean."""
+    kept, entries = sum(row.kept for row in rows), sum(row.entries for row in rows)
 
-    def mean(field: str) -> float:
-        return _share(sum(getattr(row, field) * row.kept for row in rows), kept)
+    def per_entry(field: str) -> float:
+        return _share(sum(getattr(row, field) * row.entries for row in rows), entries)
 
     return Sizes(
         weights=sum(row.weights for row in rows),
         kept=kept,
-        entropy=mean("entropy"),
-        index_bits_quantized=mean("index_bits_quantized"),
-        index_bits_coded=mean("index_bits_coded"),
-        position_bits_quantized=mean("position_bits_quantized"),
-        position_bits_coded=mean("position_bits_coded"),
+        entries=entries,
+        entropy=_share(sum(row.entropy * row.kept for row in rows), kept),
+        index_bits_quantized=per_entry("index_bits_quantized"),
+        index_bits_coded=per_entry("index_bits_coded"),
+        position_bits_quantized=per_entry("position_bits_quantized"),
+        position_bits_coded=per_entry("position_bits_coded"),
         bytes_dense=sum(row.bytes_dense for row in rows),
         bytes_pruned=sum(row.bytes_pruned for row in rows),
         bytes_quantized=sum(row.bytes_quantized for row in rows),

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from dqc_plugin.cli.check import check
+from dqc_plugin.cli.compare import compare
 from dqc_plugin.cli.inspect import inspect
 from dqc_plugin.cli.run import run
 from dqc_plugin.cli.verify import verify
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, check, inspect, verify):
+for command in (run, check, compare, inspect, verify):
     app.command()(command)
 
 

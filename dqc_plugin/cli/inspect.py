@@ -73,7 +73,7 @@ def _layers(report: Report) -> Table:
 def _stages(report: Report) -> Table:
     """The columns of Deep Compression's tables."""
     table = _table(
-        "After pruning (P), quantization (Q) and coding (H); bits are per kept weight",
+        "After pruning (P), quantization (Q) and coding (H); bits are per kept weight (or filler zero)",
         "weight bits\nP+Q -> H",
         "index bits\nP+Q -> H",
         "bytes\nP",

@@ -36,8 +36,11 @@ class SharedValues:
         return self.values
 
     def assign(self, weights: Tensor) -> Tensor:
-        """The index of the nearest value, uint8, shape of the weights, by bisection of the midpoints."""
-        wide = self.values.to(torch.float64)
+        """The index of the nearest value, uint8, shape of the weights, by bisection of the midpoints.
+
+        Nearest among the values as the weights' dtype holds them, so that what was decoded finds its value again.
+        """
+        wide = self.values.to(weights.dtype).to(torch.float64)
         midpoints = (wide[1:] + wide[:-1]) / 2
         return torch.bucketize(weights.to(torch.float64), midpoints, out_int32=True).to(torch.uint8)
 

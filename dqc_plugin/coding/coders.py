@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,19 @@ class Coded:
     indices: bytes
 
 
+@dataclass(frozen=True)
+class PlainSize:
+    """What a tensor takes before entropy coding.
+
+    entries: symbols in each stream, kept weights and fillers with a value.
+    positions: bytes; index_bits: bits of each entry's value.
+    """
+
+    entries: int
+    positions: int
+    index_bits: int
+
+
 class Coder(Protocol):
     """What ``coder:`` in a schedule names."""
 
@@ -45,6 +58,13 @@ class Coder(Protocol):
         The bytes may be anyone's: raises ArtifactError, and takes no memory that they do not account for, if they
         are not what ``encode`` makes.
         """
+
+
+@runtime_checkable
+class HasPlainSize(Protocol):
+    """A coder that has a form of its own before entropy coding; ``inspect`` compares others with ``packed``."""
+
+    def plain_size(self, kept: KeptIndices, codebook_size: int) -> PlainSize: ...
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import save
+from torch import Tensor
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.schedule import Schedule, differences
+
+
+class FolderInUse(RunError):
+    """Another process runs in the folder."""
 
 
 class RunFolder:
@@ -36,6 +44,19 @@ class RunFolder:
         """Checkpoint of a stage after its latest epoch."""
         return self.path / "checkpoints" / f"stage-{number}-epoch.pt"
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Nobody else runs in this folder meanwhile; a killed process lets go of it. FolderInUse if somebody does."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise FolderInUse(f"{self.path}: another process runs here; wait for it, or choose another --out") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def records(self) -> list[dict[str, Any]]:
         """All records; a last line that a kill cut off is dropped."""
         if not self.records_path.exists():
@@ -57,6 +78,14 @@ class RunFolder:
         path = self.path / "environment.json"
         if not path.exists():
             write_atomically(path, json.dumps(facts, indent=2).encode())
+
+    def keep_weights(self, weights: Mapping[str, Tensor]) -> Path:
+        """The network of a run that ends without a file of its own."""
+        path = self.path / "model.safetensors"
+        write_atomically(
+            path, save({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()})
+        )
+        return path
 
     def _require_same_schedule(self, schedule: Schedule) -> None:
         kept = self.path / "schedule.json"

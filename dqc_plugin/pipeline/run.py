@@ -30,6 +30,7 @@ from dqc_plugin.pipeline.folder import RunFolder, load_checkpoint, save_checkpoi
 from dqc_plugin.pipeline.losses import OutputLoss
 from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
 from dqc_plugin.schedule import CoderStage, PrunerStage, QuantizerStage, Schedule, TrainStage, load_schedule, resolve
@@ -39,7 +40,8 @@ from dqc_plugin.schedule import CoderStage, PrunerStage, QuantizerStage, Schedul
 class RunResult:
     """What a run leaves behind.
 
-    folder: where everything is. file: the compressed file, None without a coder stage.
+    folder: where everything is. file: the compressed file, None without a coder stage (then the folder has the weights
+        as model.safetensors).
     records: one mapping for each epoch and each stage, as in records.jsonl.
     model: the network at the end, plain, on the CPU.
     """
@@ -66,6 +68,7 @@ def run(
     loss: OutputLoss | None = None,
     metric: Metric = accuracy,
     reporter: Reporter | None = None,
+    siblings: Sequence[Path] = (),
 ) -> RunResult:
     """Run a schedule; the same call again resumes, and ends in the same bytes on the CPU.
 
@@ -73,9 +76,10 @@ def run(
     overrides: ``"stages.1.sparsity=0.9"``, as ``--set`` of the command line.
     model, train_loader, eval_loader, loss(outputs, targets), metric(model, batches): your own in place of the
         schedule's; loaders give (inputs, targets).
+    siblings: run folders whose finished stages may be taken over where they are the same.
 
     Raises ScheduleError with everything wrong in the schedule, before anything runs; RunError for a folder that holds
-    another schedule, and for a training that diverges.
+    another schedule or that another process uses, and for a training that diverges.
     """
     checked = schedule if isinstance(schedule, Schedule) else load_schedule(schedule, overrides)
     if checked.threads:
@@ -85,9 +89,11 @@ def run(
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     folder = RunFolder(Path(out) if out is not None else Path("runs") / checked.name, checked)
-    folder.keep_environment(describe_environment(device))
     context = Context(checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter())
-    with _quiet_nni():
+    with folder.in_use(), _quiet_nni():
+        folder.keep_environment(describe_environment(device))
+        if model is None and train_loader is None and loss is None and metric is accuracy:
+            reuse_stages(folder, checked, siblings)
         return _run_stages(context)
 
 
@@ -126,6 +132,8 @@ def _run_stages(context: Context) -> RunResult:
         _end_stage(context, number, state, {**result, "seconds": round(time.perf_counter() - started, 3)})
     files = [folder.path / stage.file for stage in stages if isinstance(stage, CoderStage)]
     model = state.into(context.make_model()).cpu()
+    if not files:
+        folder.keep_weights(model.state_dict())
     return RunResult(folder.path, files[0] if files else None, folder.records(), model)
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dqc_plugin.schedule.build import build_model
 from dqc_plugin.schedule.differences import differences
+from dqc_plugin.schedule.family import Cell, Family, load_family
 from dqc_plugin.schedule.layers import Layer, compressible_layers, stage_settings
 from dqc_plugin.schedule.load import load_schedule
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.plan import LayerPlan, Totals, resolve, totals
+from dqc_plugin.schedule.reference import Reference
 from dqc_plugin.schedule.settings import TrainSettings
 from dqc_plugin.schedule.size import expected_bytes
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import CoderStage, PrunerStage, QuantizerStage, Stage, TrainStage
 
 __all__ = [
+    "Cell",
     "CoderStage",
     "DataSpec",
+    "Family",
     "Layer",
     "LayerPlan",
     "ModelSpec",
     "PrunerStage",
     "QuantizerStage",
+    "Reference",
     "Schedule",
     "Stage",
     "Totals",
@@ -30,6 +35,7 @@ __all__ = [
     "compressible_layers",
     "differences",
     "expected_bytes",
+    "load_family",
     "load_schedule",
     "resolve",
     "stage_settings",

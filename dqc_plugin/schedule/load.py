@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dqc_plugin.schedule.document import plain, read_document
+from dqc_plugin.schedule.document import plain
+from dqc_plugin.schedule.include import read_with_includes
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.overrides import apply_overrides
-from dqc_plugin.schedule.problems import Origin
+from dqc_plugin.schedule.problems import Origin, Problems
 from dqc_plugin.schedule.read import read_schedule
 
 
@@ -20,5 +21,15 @@ def load_schedule(source: Path | str | Mapping[str, Any], overrides: Sequence[st
     Raises ScheduleError with everything that is wrong, a line each, by file and line (or ``--set``, or, for a mapping,
     the keys alone). What depends on the network's layers is checked by :func:`dqc_plugin.schedule.resolve`.
     """
-    data, origin = (plain(source), Origin()) if isinstance(source, Mapping) else read_document(Path(source))
-    return read_schedule(*apply_overrides(data, origin, overrides))
+    data, origin = read_source(source, overrides)
+    if isinstance(data, dict) and "matrix" in data:
+        problems = Problems(origin)
+        problems.add(("matrix",), "makes this a family of schedules: load it with load_family, run it with dqc compare")
+        problems.raise_if_any()
+    return read_schedule(data, origin)
+
+
+def read_source(source: Path | str | Mapping[str, Any], overrides: Sequence[str]) -> tuple[Any, Origin]:
+    """The data of a file, with the files that it includes, or of a mapping; with the overrides, not yet checked."""
+    data, origin = (plain(source), Origin()) if isinstance(source, Mapping) else read_with_includes(Path(source))
+    return apply_overrides(data, origin, overrides)

@@ -36,12 +36,13 @@ def depth(data: Any, keys: Keys) -> int:
 
 
 def _overlaid(key: str, below: Any, above: Any) -> Any:
-    if not isinstance(below, dict) or not isinstance(above, dict) or _changes_name(key, below, above):
+    if not isinstance(below, dict) or not isinstance(above, dict) or changes_name(key, below, above):
         return above
     return {**below, **above}
 
 
-def _changes_name(key: str, below: Data, above: Data) -> bool:
+def changes_name(key: str, below: Data, above: Data) -> bool:
+    """True if ``above`` is of another kind than ``below``, so that their keys do not mix."""
     default = choice_name(CHOICES[key][0]) if key in CHOICES else None
     return "name" in above and above["name"] != below.get("name", default)
 

@@ -26,7 +26,8 @@ def apply_overrides(data: Any, origin: Origin, overrides: Sequence[str]) -> tupl
     for text in overrides:
         try:
             path, value = _parse(text)
-            origin = origin.with_override(_put(data, path, value), text)
+            outermost, _ = put(data, path, value)
+            origin = origin.with_override(outermost, text)
         except ScheduleError as error:
             wrong.append(f"--set {text}: {error}")
     if wrong:
@@ -34,19 +35,35 @@ def apply_overrides(data: Any, origin: Origin, overrides: Sequence[str]) -> tupl
     return data, origin
 
 
+def parse_path(text: str) -> list[str]:
+    """The keys of a path such as ``stages.1.sparsity``; ScheduleError if it is none."""
+    path, rest = _tokens(text)
+    if not path or rest:
+        raise ScheduleError("is not a path of keys, such as stages.1.sparsity")
+    return path
+
+
 def _parse(text: str) -> tuple[list[str], Any]:
+    path, rest = _tokens(text)
+    if not path or rest[:1] != "=":
+        raise ScheduleError("is not of the form key.path=value, such as stages.1.sparsity=0.9")
+    return path, parse_value(rest[1:])
+
+
+def _tokens(text: str) -> tuple[list[str], str]:
     path: list[str] = []
     at = 0
     while match := _TOKEN.match(text, at):
         path.append(json.loads(match["quoted"]) if match["quoted"] else match["index"] or match["plain"].strip())
         at = match.end()
-    if not path or text[at : at + 1] != "=":
-        raise ScheduleError("is not of the form key.path=value, such as stages.1.sparsity=0.9")
-    return path, parse_value(text[at + 1 :])
+    return path, text[at:]
 
 
-def _put(data: Any, path: list[str], value: Any) -> Keys:
-    """Sets the value; gives the keys of the outermost thing that is new or replaced."""
+def put(data: Any, path: list[str], value: Any) -> tuple[Keys, Keys]:
+    """Sets the value; gives the keys of the outermost thing that is new or replaced, and those of the value.
+
+    Raises ScheduleError for a path that leads nowhere.
+    """
     keys: Keys = ()
     new_from: Keys | None = None
     for name in path[:-1]:
@@ -60,7 +77,7 @@ def _put(data: Any, path: list[str], value: Any) -> Keys:
         data, keys = data[key], inside
     last = _key(data, path[-1], keys)
     data[last] = value
-    return new_from or (*keys, last)
+    return new_from or (*keys, last), (*keys, last)
 
 
 def _key(container: Any, name: str, keys: Keys) -> Key:

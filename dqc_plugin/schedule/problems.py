@@ -15,10 +15,11 @@ Keys = tuple[Key, ...]
 
 
 class Position(NamedTuple):
-    """Place of a key in a file, both counted from 1."""
+    """Place of a key in a file, both counted from 1; file: where it is not the schedule's own but an included one."""
 
     line: int
     column: int
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,27 +41,44 @@ class Origin:
         overrides = {at: given for at, given in self.overrides.items() if at[: len(keys)] != keys}
         return replace(self, positions=positions, overrides={**overrides, keys: text})
 
+    def with_moved(self, source: Keys, outermost: Keys, target: Keys) -> Origin:
+        """The origin after what stands at ``source`` was put at ``target`` too; ``outermost`` is new or replaced."""
+        size = len(source)
+        given = self.place_keys(source)
+        moved = {(*target, *at[size:]): place for at, place in self.positions.items() if at[:size] == source}
+        above = [target[:length] for length in range(len(outermost), len(target) + 1)]
+        positions = {at: place for at, place in self.positions.items() if at[: len(outermost)] != outermost}
+        overrides = {at: text for at, text in self.overrides.items() if at[: len(outermost)] != outermost}
+        if given in self.overrides:
+            return replace(self, positions=positions, overrides={**overrides, outermost: self.overrides[given]})
+        around = dict.fromkeys(above, self.positions[given]) if given in self.positions else {}
+        return replace(self, positions={**positions, **around, **moved}, overrides=overrides)
+
     def under(self, root: Keys) -> Origin:
         """The origin of the part of the schedule at these keys."""
         return replace(self, root=root)
 
     def place(self, keys: Keys) -> Place:
         """Where these keys, or the nearest ones around them, were given."""
-        for length in range(len(keys), -1, -1):
-            at = keys[:length]
-            if at in self.overrides:
-                return Place((1, list(self.overrides).index(at), 0), f"--set {self.overrides[at]}: ")
-            if at in self.positions:
-                return self.in_file(self.positions[at])
-        return Place((0, 0, 0), "")
+        at = self.place_keys(keys)
+        if at in self.overrides:
+            return Place((1, list(self.overrides).index(at), 0), f"--set {self.overrides[at]}: ")
+        return self.in_file(self.positions[at]) if at in self.positions else Place((0, 0, 0), "")
+
+    def place_keys(self, keys: Keys) -> Keys:
+        """These keys, or the nearest ones around them whose place is known."""
+        around = (keys[:length] for length in range(len(keys), 0, -1))
+        return next((at for at in around if at in self.overrides or at in self.positions), ())
 
     def in_file(self, position: Position) -> Place:
-        """The place of a position in this origin's file."""
-        return Place((0, *position), f"{self.file}:{position.line}: " if self.file else "")
+        """The place of a position in this origin's file, or in the one that the position names."""
+        file = position.file or self.file
+        order = (0 if position.file is None else -1, position.line, position.column)
+        return Place(order, f"{file}:{position.line}: " if file else "")
 
 
 class Place(NamedTuple):
-    """How one place sorts (the file first, then the overrides in their order) and how it is written."""
+    """How one place sorts (included files, the file, the overrides in their order) and how it is written."""
 
     order: tuple[int, int, int]
     label: str

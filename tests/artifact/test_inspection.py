@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from artifact_networks import Network
+from artifact_networks import Network, assert_same
 from torch import Tensor
 
 from dqc_plugin.artifact import inspect, load, save
@@ -85,6 +85,21 @@ def test_the_row_of_a_layer(tmp_path: Path) -> None:
     assert sizes.effective_bits_per_weight == 8 * sizes.bytes_coded / 400
 
 
+def test_deep_compression_has_the_paper_s_columns(tmp_path: Path) -> None:
+    """Table 4's fc1: 5 -> 4.5 index bits, 5 bits a weight, and 2.7 % of the bytes at 8 % kept, fillers counted."""
+    network = _pruned_lenet5()
+    file = save(tmp_path / "x.dqc", network.tensors, network.calibration, coder="deep_compression")
+    assert_same(load(file), network.tensors)
+    report = inspect(file)
+    sizes = {row.name: row.sizes for row in report.layers}["fc1.weight"]
+    assert sizes.entries == pytest.approx(1.075 * sizes.kept, rel=0.01)
+    assert sizes.index_bits_quantized == 5
+    assert sizes.position_bits_quantized == pytest.approx(5, abs=0.001)
+    assert 4.4 < sizes.position_bits_coded < 4.75
+    assert sizes.rate_quantized == pytest.approx(0.027, abs=0.0005) and sizes.rate_coded < sizes.rate_quantized
+    assert report.total.position_bits_quantized == pytest.approx(5, abs=0.01)
+
+
 def test_totals_are_sums_and_means_over_kept_weights(file: Path) -> None:
     report = inspect(file)
     rows = [row.sizes for row in report.layers]
@@ -116,5 +131,5 @@ def test_as_dict_goes_through_json(file: Path) -> None:
 
 def test_nothing_quantized_gives_zeros(tmp_path: Path) -> None:
     report = inspect(save(tmp_path / "x.dqc", {"a": torch.zeros(3)}, {}))
-    assert report.total == Sizes(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
+    assert report.total == Sizes(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
     assert report.total.ratio == 0.0

@@ -90,7 +90,7 @@ def test_without_torchvision_says_what_to_do(monkeypatch, no_folder):
         mnist()
 
 
-@pytest.mark.skipif("DQC_DATA" not in os.environ, reason="DQC_DATA is not set")
+@pytest.mark.skipif(not os.environ.get("DQC_DATA"), reason="DQC_DATA is not set")
 def test_real_mnist():
     dataset = mnist()
     assert (len(dataset.train), len(dataset.test), dataset.image_size) == (60_000, 10_000, 28)

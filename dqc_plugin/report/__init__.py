@@ -1,0 +1,27 @@
+"""Tables and plots of finished runs, from the files in their folders."""
+
+from dqc_plugin.report.document import Document, make_document
+from dqc_plugin.report.plot import require_matplotlib, write_plot
+from dqc_plugin.report.rows import Published, Row, Spread, make_rows
+from dqc_plugin.report.runs import Run, read_run, read_runs
+from dqc_plugin.report.table import columns, table_rows
+from dqc_plugin.report.writers import write_csv, write_json, write_markdown
+
+__all__ = [
+    "Document",
+    "Published",
+    "Row",
+    "Run",
+    "Spread",
+    "columns",
+    "make_document",
+    "make_rows",
+    "read_run",
+    "read_runs",
+    "require_matplotlib",
+    "table_rows",
+    "write_csv",
+    "write_json",
+    "write_markdown",
+    "write_plot",
+]

@@ -1,0 +1,150 @@
+"""Accuracy against file size, as a figure for a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dqc_plugin.errors import ConfigError, RunError
+from dqc_plugin.report.document import Document
+from dqc_plugin.report.rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
+_MOST_SERIES = 6
+_STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def require_matplotlib() -> None:
+    """ConfigError if matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ConfigError("plots need matplotlib: pip install 'dqc-plugin[plot]'") from None
+
+
+def write_plot(document: Document, path: Path) -> list[Path]:
+    """The figure as PNG and SVG, under the path's name with these endings; the two paths.
+
+    Points are means, bars the standard deviation over seeds and the range of sizes; a star is the published accuracy.
+    A line joins the rows that differ only in the axis of numbers (bits); many lines get a panel for each choice of the
+    first axis. Raises ConfigError without matplotlib, RunError where no row has a file.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    rows = [row for row in document.rows if row.bytes is not None and row.accuracy is not None]
+    if not rows:
+        raise RunError("nothing to plot: no finished run has a compressed file")
+    panels = _panels(document, rows)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(max(6.0, 3.8 * len(panels)), 4.2), layout="constrained")
+        areas = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (title, series) in zip(areas, panels.items(), strict=True):
+            _draw_panel(axes, title, series)
+        areas[0].set_ylabel("accuracy, %")
+        handles = {
+            label: handle for axes in areas for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 5), frameon=False
+        )
+        return [_save(figure, path, ending) for ending in (".png", ".svg")]
+
+
+Series = dict[str, list[tuple[str, Row]]]
+
+
+def _panels(document: Document, rows: list[Row]) -> dict[str, Series]:
+    """Panel title -> name of a line -> its rows, each with its own short label."""
+    along = _number_axis(document)
+    others = [axis for axis in document.axes if axis != along]
+    lines = {tuple(row.labels.get(axis, "") for axis in others) for row in rows}
+    split = others[0] if len(lines) > _MOST_SERIES and len(others) > 1 else None
+    panels: dict[str, Series] = {}
+    for row in rows:
+        title = f"{split}: {row.labels[split]}" if split else document.name
+        name = ", ".join(_worded(axis, row.labels[axis]) for axis in others if axis != split and axis in row.labels)
+        label = row.labels.get(along, "") if along else ""
+        panels.setdefault(title, {}).setdefault(name or document.name, []).append((label, row))
+    return panels
+
+
+def _number_axis(document: Document) -> str | None:
+    """The axis with most choices among those with numbers only."""
+    choices = {axis: {row.labels.get(axis, "") for row in document.rows} for axis in document.axes}
+    numbers = [axis for axis, labels in choices.items() if len(labels) > 1 and all(map(_is_number, labels))]
+    return max(numbers, key=lambda axis: len(choices[axis]), default=None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _worded(axis: str, label: str) -> str:
+    return f"{axis} {label}" if _is_number(label) or label in ("true", "false") else label
+
+
+def _draw_panel(axes: Axes, title: str, series: Series) -> None:
+    axes.set_title(title, loc="left")
+    axes.set_xscale("log")
+    for number, (name, points) in enumerate(series.items()):
+        _draw_line(axes, name, points, _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
+    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.margins(0.12)
+    _label_sizes(axes)
+
+
+def _draw_line(axes: Axes, name: str, points: list[tuple[str, Row]], colour: str, marker: str) -> None:
+    placed = [(label, row, row.bytes, row.accuracy) for label, row in points]
+    known: list[Any] = sorted((entry for entry in placed if entry[2] and entry[3]), key=lambda entry: entry[2].mean)
+    x, y = [size.mean for _, _, size, _ in known], [accuracy.mean for *_, accuracy in known]
+    sides = [[size.mean - size.least for _, _, size, _ in known], [size.most - size.mean for _, _, size, _ in known]]
+    heights = [accuracy.deviation or 0.0 for *_, accuracy in known]
+    bars = {"capsize": 2.5, "elinewidth": 0.9, "linewidth": 1.1, "markersize": 5}
+    axes.errorbar(x, y, yerr=heights, xerr=sides, color=colour, marker=marker, label=name, **bars)  # type: ignore[arg-type]
+    for label, row, size, accuracy in known:
+        if label:
+            axes.annotate(label, (size.mean, accuracy.mean), (4, 4), textcoords="offset points", color=colour, size=8)
+        if row.published:
+            at = row.published.bytes or size.mean
+            _draw_star(axes, [at], [row.published.accuracy_percent], colour)
+    if any(row.published for _, row, _, _ in known) and "paper" not in axes.get_legend_handles_labels()[1]:
+        _draw_star(axes, [], [], "black", label="paper")
+
+
+def _draw_star(axes: Axes, x: list[float], y: list[float], colour: str, label: str | None = None) -> None:
+    axes.scatter(x, y, marker="*", s=70, facecolors="white", edgecolors=colour, zorder=3, label=label)
+
+
+def _label_sizes(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1, 2, 5) if high / low > 4 else (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    kilo = high >= 1000
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1000 if kilo else size:g}"))
+    axes.set_xlabel("file size, kB (1 kB = 1000 bytes)" if kilo else "file size, bytes")
+
+
+def _save(figure: Any, path: Path, ending: str) -> Path:
+    target = path.with_suffix(ending) if path.suffix in (".png", ".svg") else path.with_name(path.name + ending)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=200, metadata={"Date": None} if ending == ".svg" else None)
+    except OSError as error:
+        raise RunError(f"{target}: cannot be written: {error.strerror}") from None
+    return target

@@ -1,0 +1,90 @@
+"""A comparison as a Markdown, CSV or JSON file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from dqc_plugin.errors import RunError
+from dqc_plugin.report.document import Document
+from dqc_plugin.report.table import columns, table_rows
+
+
+def write_markdown(document: Document, path: Path) -> None:
+    """A table, and below it the command, seeds, epochs, versions, machine and date."""
+    names = columns(document)
+    lines = [f"## {document.name}", "", _line(names), _line(_rule(document, names))]
+    lines += [_line(row) for row in table_rows(document)]
+    _write(path, "\n".join([*lines, "", *_facts(document)]) + "\n")
+
+
+def write_csv(document: Document, path: Path) -> None:
+    """Plain numbers, a row each; empty where there is no figure."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    figures = [_csv_figures(row) for row in document.as_dict()["rows"]]
+    names = list(figures[0]) if figures else []
+    writer.writerow([*document.axes, *names])
+    for row, values in zip(document.rows, figures, strict=True):
+        writer.writerow([*(row.labels.get(axis, "") for axis in document.axes), *values.values()])
+    _write(path, text.getvalue())
+
+
+def write_json(document: Document, path: Path) -> None:
+    """Everything, each run behind a row too."""
+    _write(path, json.dumps(document.as_dict(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _rule(document: Document, names: list[str]) -> list[str]:
+    return ["---" if name in document.axes else "---:" for name in names]
+
+
+def _facts(document: Document) -> list[str]:
+    facts = document.facts
+    epochs = [" + ".join(map(str, stages)) for stages in facts["epochs"]]
+    machines = [f"{place['machine']}, {place['device']}, {place['threads']} threads" for place in facts["machines"]]
+    versions = [", ".join(f"{name} {number}" for name, number in found.items()) for found in facts["versions"]]
+    measured = [f"the {part} set" if part == "test" else "held-out training data" for part in facts["measured_on"]]
+    told = {
+        "Command": [f"`{document.command}`"],
+        "Accuracy": [f"mean ± standard deviation (n - 1) over the seeds, on {part}" for part in measured],
+        "Seeds": [", ".join(map(str, facts["seeds"]))] if facts["seeds"] else [],
+        "Epochs of the stages": epochs,
+        "Versions": versions,
+        "Machine": machines,
+        "Date": [" to ".join(dict.fromkeys((facts["dates"][0], facts["dates"][-1])))] if facts["dates"] else [],
+    }
+    return [f"- {name}: {'; '.join(values)}" for name, values in told.items() if values]
+
+
+def _csv_figures(row: dict[str, Any]) -> dict[str, Any]:
+    accuracy, size, published = row["accuracy_percent"] or {}, row["bytes"] or {}, row["published"] or {}
+    return {
+        "n": row["n"],
+        "accuracy_percent_mean": accuracy.get("mean"),
+        "accuracy_percent_deviation": accuracy.get("deviation"),
+        "accuracy_percent_least": accuracy.get("least"),
+        "accuracy_percent_most": accuracy.get("most"),
+        "float_accuracy_percent_mean": (row["float_accuracy_percent"] or {}).get("mean"),
+        "bytes_mean": size.get("mean"),
+        "bytes_least": size.get("least"),
+        "bytes_most": size.get("most"),
+        "ratio": row["ratio"],
+        "paper_accuracy_percent": published.get("accuracy_percent"),
+        "difference_percent": row["difference_percent"],
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,98 @@
+"""A family on the digits through the command line: run, resumed, compared, written, plotted."""
+
+from __future__ import annotations
+
+import csv
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from test_cli import dqc
+
+FAMILY = """\
+version: 1
+name: small
+model: {name: lenet300, image_size: 8}
+data: digits
+stages:
+- train: {epochs: 1}
+- {quantizer: dqc, bits: 4, epochs: 1}
+- {coder: huffman, file: tiny.dqc}
+matrix:
+  bits: {stages.1.bits: [3, 5]}
+  seed: {seed: [0, 1]}
+reference:
+- {bits: 5, accuracy_percent: 90.5}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "small.yml").write_text(FAMILY)
+    files = ("--markdown", "t.md", "--csv", "t.csv", "--json", "t.json", "--plot", "t.png")
+    output, _ = dqc("compare", "small.yml", *files, cwd=folder)
+    assert "small-5-seed1 (4 of 4)" in output and "90.50" in output
+    return folder
+
+
+def test_every_cell_has_its_run_and_seeds_become_rows(finished: Path) -> None:
+    document = json.loads((finished / "t.json").read_text())
+    records = [
+        json.loads((finished / "runs/small" / f"small-5-seed{seed}" / "records.jsonl").read_text().splitlines()[-1])
+        for seed in (0, 1)
+    ]
+    accuracies = [100 * record["metric"] for record in records]
+    row = document["rows"][1]
+    assert row["labels"] == {"bits": "5"} and row["n"] == 2
+    assert row["accuracy_percent"]["mean"] == pytest.approx(statistics.fmean(accuracies), abs=1e-4)
+    assert row["accuracy_percent"]["deviation"] == pytest.approx(statistics.stdev(accuracies), abs=1e-4)
+    assert row["bytes"]["least"] == min(record["bytes"] for record in records)
+    assert row["difference_percent"] == pytest.approx(statistics.fmean(accuracies) - 90.5, abs=1e-4)
+    assert document["seeds"] == [0, 1] and document["epochs"] == [[1, 1]] and document["command"].startswith("dqc comp")
+    assert document["versions"][0]["torch"] and document["machines"][0]["device"] and document["dates"]
+
+
+def test_the_tables_say_the_same(finished: Path) -> None:
+    with (finished / "t.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    document = json.loads((finished / "t.json").read_text())
+    assert [float(row["bytes_mean"]) for row in rows] == [row["bytes"]["mean"] for row in document["rows"]]
+    assert rows[0]["paper_accuracy_percent"] == "" and rows[1]["paper_accuracy_percent"] == "90.5"
+    text = (finished / "t.md").read_text()
+    assert "| bits | n | accuracy % | least..most | float % | bytes | ratio | paper % | difference |" in text
+    assert "- Seeds: 0, 1" in text and "- Epochs of the stages: 1 + 1" in text
+
+
+def test_the_plot_is_written_twice(finished: Path) -> None:
+    assert (finished / "t.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (finished / "t.svg").read_text()
+
+
+def test_the_float_network_is_trained_once_for_a_seed(finished: Path) -> None:
+    runs = finished / "runs" / "small"
+    first = [(runs / f"small-{bits}-seed0" / "records.jsonl").read_text().splitlines()[:2] for bits in (3, 5)]
+    assert first[0] == first[1]  # the seconds too
+
+
+def test_runs_are_compared_by_folder(finished: Path) -> None:
+    folders = sorted((finished / "runs" / "small").iterdir())
+    dqc("compare", *folders, "--json", "runs.json", cwd=finished)
+    rows = json.loads((finished / "runs.json").read_text())["rows"]
+    assert [(row["labels"]["run"], row["n"]) for row in rows] == [("small-3", 2), ("small-5", 2)]
+
+
+def test_no_run_only_reads(finished: Path) -> None:
+    output, _ = dqc("compare", "small.yml", "--no-run", "--set", "matrix.seed.seed=[0, 1, 7]", cwd=finished)
+    assert "2 of 3" in output and not (finished / "runs" / "small" / "small-3-seed7").exists()
+
+
+def test_errors(finished: Path) -> None:
+    _, error = dqc("run", "small.yml", cwd=finished, code=1)
+    assert "small.yml:9: matrix: makes this a family" in error
+    _, error = dqc("compare", "small.yml", "--no-run", "--set", "stages.1.epochs=2", cwd=finished, code=1)
+    assert "holds a run of another schedule" in error
+    _, error = dqc("compare", "runs", cwd=finished, code=1)
+    assert "is not a run folder" in error

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dqc_plugin.errors import ScheduleError
+from dqc_plugin.schedule import load_family, load_schedule
+
+FAMILIES = sorted((Path(__file__).parents[2] / "schedules" / "families").glob("*.yml"))
+Write = Callable[[str], Path]
+MATRIX = """\
+matrix:
+  loss:
+    softmax: {}
+    l1: {train.loss: {l1: 1.0e-5}}
+  bits: {stages.2.bits: [3, 4]}
+  seed: {seed: [0, 1]}
+reference:
+  - {loss: l1, bits: 4, accuracy_percent: 99.5, source: Table 2}
+"""
+
+
+def complaints(write: Write, text: str, *overrides: str) -> list[str]:
+    with pytest.raises(ScheduleError) as caught:
+        load_family(write(text), overrides)
+    return str(caught.value).splitlines()
+
+
+def test_each_combination_is_a_schedule_of_its_own(write: Write, good: str) -> None:
+    family = load_family(write(good + MATRIX))
+    assert family.axes == {"loss": ("softmax", "l1"), "bits": ("3", "4"), "seed": ("0", "1")}
+    assert len(family.cells) == 8
+    last = family.cells[-1]
+    assert last.schedule.name == "small-l1-4-seed1" and last.labels == {"loss": "l1", "bits": "4", "seed": "1"}
+    alone = ["train.loss={l1: 1.0e-5}", "stages.2.bits=4", "seed=1", "name=small-l1-4-seed1"]
+    assert last.schedule == load_schedule(write(good), alone)
+    assert [cell.reference is not None for cell in family.cells] == [False] * 6 + [True] * 2
+
+
+def test_overrides_reach_every_cell_and_shorten_axes(write: Write, good: str) -> None:
+    family = load_family(write(good + MATRIX), ["stages.0.train.epochs=2", "matrix.seed.seed=[5]"])
+    assert [cell.schedule.seed for cell in family.cells] == [5] * 4
+    assert {cell.schedule.stages[0].canonical()["train"]["epochs"] for cell in family.cells} == {2}
+
+
+def test_a_file_without_a_matrix_is_a_family_of_one(write: Write, good: str) -> None:
+    [cell] = load_family(write(good)).cells
+    assert cell.schedule == load_schedule(write(good)) and cell.labels == {}
+
+
+def test_a_matrix_is_no_schedule(write: Write, good: str) -> None:
+    with pytest.raises(ScheduleError, match=r"^x.yml:19: matrix: .*load_family.*dqc compare$"):
+        load_schedule(write(good + MATRIX))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[3, 4]", "[3, 4, 9]", "x.yml:23: stages[2].bits: must be from 2 to 8, not 9"),
+        ("{l1: 1.0e-5}", "{l1: -1}", "x.yml:22: train.loss.l1: must be at least 0, not -1"),
+        ("sparsity: 0.9", "sparsty: 0.9", "x.yml:11: stages[1].sparsty: unknown key; did you mean 'sparsity'?"),
+        (
+            "stages.2.bits",
+            "stages.7.bits",
+            "x.yml:23: matrix.bits[\"stages.7.bits\"][0]: stages has the numbers 0 to 3, not '7'",
+        ),
+        ("[3, 4]", "[3, 3]", 'x.yml:23: matrix.bits["stages.2.bits"][1]: 3 is given twice'),
+        ("softmax: {}", "softmax:", "x.yml:21: matrix.loss.softmax: must be a mapping of key paths"),
+        ("{seed: [0, 1]}", "{name: [a, b]}", "x.yml:24: matrix.seed.name[0]: a matrix cannot set 'name'"),
+        ("{seed: [0, 1]}", "3", "x.yml:24: matrix.seed: must be a mapping of choices, or one key with a list"),
+        ("bits: 4, acc", "bits: 7, acc", "x.yml:26: reference[0].bits: must be one of 3, 4, not 7"),
+        ("bits: 4, acc", "bit: 4, acc", "x.yml:26: reference[0].bit: unknown key; did you mean 'bits'?"),
+        ("99.5,", "995,", "x.yml:26: reference[0].accuracy_percent: must be from 0"),
+        (
+            "{seed: [0, 1]}",
+            "{train: [a]}",
+            "x.yml:24: matrix.seed.train[0]: would undo what matrix.loss gives to train",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_once_with_its_line(write: Write, good: str, old: str, new: str, expected: str) -> None:
+    told = complaints(write, (good + MATRIX).replace(old, new))
+    assert len([line for line in told if line.startswith(expected)]) == 1
+    assert len(told) == len(set(told))
+
+
+def test_an_override_that_the_matrix_would_undo_is_an_error(write: Write, good: str) -> None:
+    told = complaints(write, good + MATRIX, "seed=7")
+    assert "would undo what --set seed=7 gives to seed" in told[0]
+
+
+def test_labels_that_join_alike_are_an_error(write: Write, good: str) -> None:
+    matrix = "matrix:\n  a: {x: {}, x-y: {}}\n  b: {y-z: {}, z: {}}\n"
+    assert "two cells would be called small-x-y-z" in complaints(write, good + matrix)[0]
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=lambda path: path.stem)
+def test_ready_families_load_and_are_named_after_their_file(path: Path) -> None:
+    assert load_family(path).name == path.stem
+
+
+def test_the_paper_s_tables_have_all_cells_and_figures() -> None:
+    cells = load_family(next(path for path in FAMILIES if path.stem == "mnist-tables-1-2-3")).cells
+    published = [cell for cell in cells if cell.reference]
+    assert (len(cells), len(published)) == (108, 54)
+    assert {cell.labels["quantizer"] for cell in published} == {"dqc"}
