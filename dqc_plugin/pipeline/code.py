@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dqc_plugin.artifact import load, save, verify
 from dqc_plugin.codebooks import Record, SharedValues
@@ -18,13 +19,16 @@ from dqc_plugin.schedule import CoderStage
 _MOST_VALUES = 256
 
 
-def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> dict[str, Any]:
-    """Write the file and prove it: checksums, every output equal. A record of its bytes.
+def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
+    """Write the file and prove it: checksums, every output equal. The network in it, and a record of its bytes.
 
     Raises RunError if the network that the file gives is not the one in memory.
     """
     path = context.folder.path / stage.file
-    save(path, state.weights, codebook_records(state), coder=stage.name)
+    records = codebook_records(state)
+    if stage.unquantized == "bfloat16":
+        state = replace(state, weights=_rounded(state.weights, records))
+    save(path, state.weights, records, coder=stage.name)
     verify(path)
     in_memory = state.into(context.make_model())
     loaded: nn.Module = load(path, into=context.make_model())
@@ -32,7 +36,7 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> dict[
         raise RunError(f"{path}: the network in the file does not give the outputs of the network in memory")
     dense = sum(value.numel() * value.element_size() for value in state.weights.values())
     size = path.stat().st_size
-    return {
+    return state, {
         "file": stage.file,
         "bytes": size,
         "dense_bytes": dense,
@@ -40,6 +44,13 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> dict[
         "same_outputs": True,
         "metric": context.metric(loaded, context.evaluation),
     }
+
+
+def _rounded(weights: dict[str, Tensor], records: dict[str, dict[str, Record]]) -> dict[str, Tensor]:
+    """The weights, those without a codebook as bfloat16 holds them, in their own dtype."""
+    quantized = {f"{layer}.{target}" for layer, targets in records.items() for target in targets}
+    rounded = {name for name, value in weights.items() if value.is_floating_point() and name not in quantized}
+    return {n: value.bfloat16().to(value.dtype) if n in rounded else value for n, value in weights.items()}
 
 
 def codebook_records(state: NetworkState) -> dict[str, dict[str, Record]]:

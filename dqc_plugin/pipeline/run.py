@@ -164,7 +164,7 @@ def _forget_repeated_work(context: Context, first: int) -> None:
 def _run_stage(context: Context, number: int, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
     stage = context.schedule.stages[number]
     if isinstance(stage, CoderStage):
-        return state, run_coder(context, stage, state)
+        return run_coder(context, stage, state)
     if isinstance(stage, TrainStage):
         state = _run_training(context, number, stage, state)
     elif isinstance(stage, PrunerStage):

@@ -86,11 +86,16 @@ class QuantizerStage(_CompressStage):
 
 
 class CoderStage(Placed):
-    """Entropy coding into a file inside the run folder."""
+    """Entropy coding into a file inside the run folder.
+
+    unquantized: floats that no quantizer has (biases, batch norm) are kept exactly, or rounded to bfloat16: half the
+        bytes. They load as float32 either way.
+    """
 
     kind: Literal["coder"] = "coder"
     name: str
     file: Annotated[str, AfterValidator(_plain_file_name)]
+    unquantized: Literal["exact", "bfloat16"] = "exact"
 
     @property
     def title(self) -> str:
@@ -98,7 +103,7 @@ class CoderStage(Placed):
         return f"{self.name} into {self.file}"
 
     def canonical(self) -> dict[str, Any]:
-        return {"coder": self.name, "file": self.file}
+        return {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
 
 
 Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(discriminator="kind")]

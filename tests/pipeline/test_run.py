@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from filelock import FileLock
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -165,3 +166,28 @@ def test_bad_checkpoints(schedule: Mapping, tmp_path: Path, content: dict[str, T
     schedule["stages"] = [{"train": {"checkpoint": str(path)}}]
     with pytest.raises((RunError, ScheduleError), match=message):
         dqc_plugin.run(schedule, tmp_path / "run")
+
+
+def test_floats_without_a_quantizer_are_rounded_when_asked(schedule: Mapping, tmp_path: Path) -> None:
+    exact = dqc_plugin.run(schedule, tmp_path / "exact")
+    schedule["stages"][-1]["unquantized"] = "bfloat16"
+    rounded = dqc_plugin.run(schedule, tmp_path / "rounded")
+    assert exact.file is not None and rounded.file is not None
+    before, after = dqc_plugin.load(exact.file), dqc_plugin.load(rounded.file)
+    assert torch.equal(after["fc1.weight"], before["fc1.weight"])
+    assert torch.equal(after["fc1.bias"], before["fc1.bias"].bfloat16().float())
+    assert not torch.equal(after["fc1.bias"], before["fc1.bias"])
+    assert rounded.file.stat().st_size < exact.file.stat().st_size
+    assert all(torch.equal(after[name], value) for name, value in rounded.model.state_dict().items())
+
+
+def test_a_run_without_a_coder_leaves_its_weights(schedule: Mapping, tmp_path: Path) -> None:
+    schedule["stages"] = schedule["stages"][:1]
+    result = dqc_plugin.run(schedule, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    assert result.file is None and all(torch.equal(weights[n], v) for n, v in result.model.state_dict().items())
+
+
+def test_a_folder_is_for_one_process_at_a_time(schedule: Mapping, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(RunError, match="another process runs here"):
+        dqc_plugin.run(schedule, tmp_path)
