@@ -25,17 +25,16 @@ def compare(
     what: Annotated[list[Path], typer.Argument(help="Run folders, or one schedule file with a matrix.")],
     out: Annotated[Path | None, typer.Option(help="Where a family's runs are; runs/<family> unless given.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="Override a key of the family: train.epochs=2")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write plain numbers as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Plot accuracy against file size, as PNG and SVG.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="A folder for table.md, .csv and .json, layers.md, plot.png and .svg.")
+    ] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="Only show what is finished.")] = False,
 ) -> None:
     """Compare runs: mean and spread over seeds, size, ratio, and what the paper says. A family runs what is missing."""
-    from dqc_plugin import report
+    from dqc_plugin.report import make_document, make_rows, read_runs, require_matplotlib, write_report
 
-    if plot:
-        report.require_matplotlib()
+    if report:
+        require_matplotlib()
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
@@ -45,14 +44,11 @@ def compare(
     elif out or set or no_run:
         raise ConfigError("--out, --set and --no-run are for a family; run folders are only read")
     else:
-        name, rows = "comparison", report.make_rows([(run.labels, run, None) for run in report.read_runs(what)])
-    document = report.make_document(name, f"dqc {shlex.join(sys.argv[1:])}", rows)
+        name, rows = "comparison", make_rows([(run.labels, run, None) for run in read_runs(what)])
+    document = make_document(name, f"dqc {shlex.join(sys.argv[1:])}", rows)
     console.print(_table(document))
-    for path, write in ((markdown, report.write_markdown), (csv, report.write_csv), (json, report.write_json)):
-        if path:
-            write(document, path)
-    if plot:
-        report.write_plot(document, plot)
+    if report:
+        write_report(document, report)
     if failed:
         raise RunError("\n".join(failed))
 

@@ -1,11 +1,11 @@
 """Tables and plots of finished runs, from the files in their folders."""
 
 from dqc_plugin.report.document import Document, make_document
-from dqc_plugin.report.plot import require_matplotlib, write_plot
+from dqc_plugin.report.plot import require_matplotlib
 from dqc_plugin.report.rows import Published, Row, Spread, make_rows
 from dqc_plugin.report.runs import Run, read_run, read_runs
 from dqc_plugin.report.table import columns, table_rows
-from dqc_plugin.report.writers import write_csv, write_json, write_markdown
+from dqc_plugin.report.writers import write_report
 
 __all__ = [
     "Document",
@@ -20,8 +20,5 @@ __all__ = [
     "read_runs",
     "require_matplotlib",
     "table_rows",
-    "write_csv",
-    "write_json",
-    "write_markdown",
-    "write_plot",
+    "write_report",
 ]

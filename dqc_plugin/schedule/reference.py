@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -15,6 +15,21 @@ from dqc_plugin.schedule.settings import Frozen
 from dqc_plugin.schedule.validate import validate
 from dqc_plugin.schedule.wording import not_among, shown
 
+Pair = Annotated[tuple[float, float], Field(strict=False)]
+
+
+class LayerReference(Frozen):
+    """Published figures of a layer in the columns of Deep Compression's tables.
+
+    kept_percent: weights that are not pruned. weight_bits, index_bits, rate_percent: after pruning and quantization
+    (P+Q), and after Huffman coding (H).
+    """
+
+    kept_percent: float = Field(ge=0, le=100)
+    weight_bits: Pair
+    index_bits: Pair
+    rate_percent: Pair
+
 
 class Reference(Frozen):
     """A published figure. accuracy_percent: 0 to 100. source: where it stands, such as ``Table 1``."""
@@ -22,6 +37,7 @@ class Reference(Frozen):
     accuracy_percent: float = Field(ge=0, le=100)
     bytes: int | None = Field(None, ge=1)
     source: str | None = None
+    layers: dict[str, LayerReference] = Field(default_factory=dict)
 
 
 Entry = tuple[dict[str, str], Reference]
