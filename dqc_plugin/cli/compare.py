@@ -31,7 +31,8 @@ def compare(
     no_run: Annotated[bool, typer.Option("--no-run", help="Only show what is finished.")] = False,
 ) -> None:
     """Compare runs: mean and spread over seeds, size, ratio, and what the paper says. A family runs what is missing."""
-    from dqc_plugin.report import make_document, make_rows, read_runs, require_matplotlib, write_report
+    from dqc_plugin.report import Other, make_document, make_rows, read_runs, require_matplotlib, write_report
+    from dqc_plugin.schedule import load_family
 
     if report:
         require_matplotlib()
@@ -39,29 +40,22 @@ def compare(
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
     failed: list[str] = []
+    command = f"dqc {shlex.join(sys.argv[1:])}"
     if len(what) == 1 and not what[0].is_dir():
-        name, rows, failed = _family(what[0], out, set or [], no_run, console)
+        family = load_family(what[0], set or [])
+        folder = out or Path("runs") / family.name
+        failed = [] if no_run else _run(family, folder, console)
+        others = [Other(**other.model_dump()) for other in family.others]
+        document = make_document(family.name, command, _rows(family, folder), others)
     elif out or set or no_run:
         raise ConfigError("--out, --set and --no-run are for a family; run folders are only read")
     else:
-        name, rows = "comparison", make_rows([(run.labels, run, None) for run in read_runs(what)])
-    document = make_document(name, f"dqc {shlex.join(sys.argv[1:])}", rows)
+        document = make_document("comparison", command, make_rows([(run.labels, run, None) for run in read_runs(what)]))
     console.print(_table(document))
     if report:
         write_report(document, report)
     if failed:
         raise RunError("\n".join(failed))
-
-
-def _family(
-    file: Path, out: Path | None, overrides: list[str], no_run: bool, console: Console
-) -> tuple[str, list[Row], list[str]]:
-    from dqc_plugin.schedule import load_family
-
-    family = load_family(file, overrides)
-    folder = out or Path("runs") / family.name
-    failed = [] if no_run else _run(family, folder, console)
-    return family.name, _rows(family, folder), failed
 
 
 def _run(family: Family, folder: Path, console: Console) -> list[str]:

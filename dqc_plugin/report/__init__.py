@@ -2,13 +2,14 @@
 
 from dqc_plugin.report.document import Document, make_document
 from dqc_plugin.report.plot import require_matplotlib
-from dqc_plugin.report.rows import Published, Row, Spread, make_rows
+from dqc_plugin.report.rows import Other, Published, Row, Spread, make_rows
 from dqc_plugin.report.runs import Run, read_run, read_runs
 from dqc_plugin.report.table import columns, table_rows
 from dqc_plugin.report.writers import write_report
 
 __all__ = [
     "Document",
+    "Other",
     "Published",
     "Row",
     "Run",

@@ -38,6 +38,13 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Other(Published):
+    """What others published of another method."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of a comparison.
 

@@ -28,6 +28,8 @@ reference:
 - bits: 5
   accuracy_percent: 90.5
   layers: {fc1: {kept_percent: 8, weight_bits: [5, 4.5], index_bits: [5, 4.5], rate_percent: [2.7, 2.45]}}
+others:
+- {name: Elsewhere, accuracy_percent: 91.2, bytes: 3030, source: a paper}
 """
 
 
@@ -66,6 +68,7 @@ def test_the_tables_say_the_same(finished: Path) -> None:
     assert rows[0]["paper_accuracy_percent"] == "" and rows[1]["paper_accuracy_percent"] == "90.5"
     text = (finished / "t/table.md").read_text()
     assert "| bits | n | accuracy % | least..most | float % | bytes | ratio | paper % | difference |" in text
+    assert "| Elsewhere (a paper) | - | - | - | - | 3,030 | - | 91.20 | - |" in text
     assert "- Seeds: 0, 1" in text and "- Epochs of the stages: 1 + 1" in text
 
 
