@@ -90,12 +90,14 @@ class CoderStage(Placed):
 
     unquantized: floats that no quantizer has (biases, batch norm) are kept exactly, or rounded to bfloat16: half the
         bytes. They load as float32 either way.
+    unused: parameters that no output depends on (a gradient of exactly zero on all training images) are kept, or zero.
     """
 
     kind: Literal["coder"] = "coder"
     name: str
     file: Annotated[str, AfterValidator(_plain_file_name)]
     unquantized: Literal["exact", "bfloat16"] = "exact"
+    unused: Literal["keep", "zero"] = "keep"
 
     @property
     def title(self) -> str:
@@ -103,7 +105,8 @@ class CoderStage(Placed):
         return f"{self.name} into {self.file}"
 
     def canonical(self) -> dict[str, Any]:
-        return {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
+        said = {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
+        return said if self.unused == "keep" else {**said, "unused": self.unused}
 
 
 Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(discriminator="kind")]
