@@ -105,6 +105,11 @@ def test_no_run_only_reads(finished: Path) -> None:
     assert "2 of 3" in output and not (finished / "runs" / "small" / "small-3-seed7").exists()
 
 
+def test_check_shows_the_runs(finished: Path) -> None:
+    output, _ = dqc("check", "small.yml", cwd=finished)
+    assert "small-3-seed0" in output and "small-5-seed1" in output and "dqc" in output
+
+
 def test_errors(finished: Path) -> None:
     _, error = dqc("run", "small.yml", cwd=finished, code=1)
     assert "small.yml:9: matrix: makes this a family" in error
