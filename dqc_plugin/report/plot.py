@@ -53,7 +53,11 @@ def write_plot(document: Document, path: Path) -> list[Path]:
             label: handle for axes in areas for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
         figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 5), frameon=False
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=min(len(handles), 2 + len(panels)),
+            frameon=False,
         )
         return [_save(figure, path, ending) for ending in (".png", ".svg")]
 
