@@ -179,8 +179,9 @@ def _run_training(context: Context, number: int, stage: TrainStage, state: Netwo
     if stage.checkpoint is not None:
         state = NetworkState(starting_weights(Path(stage.checkpoint), state.weights))
     model = state.into(context.make_model())
-    make_fit(context, number, stage)(model, make_optimizer(model.parameters(), stage.train))
-    return NetworkState(cpu_weights(model), state.masks, state.calibration)
+    fit = make_fit(context, number, stage)
+    fit(model, make_optimizer(model.parameters(), stage.train))
+    return NetworkState(cpu_weights(fit.finished(model)), state.masks, state.calibration)
 
 
 def _end_stage(context: Context, number: int, state: NetworkState, result: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from dqc_plugin.schedule.canonical import canonical_data
 from dqc_plugin.schedule.settings import Frozen
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import Placed, Stage
@@ -56,7 +57,7 @@ class Schedule(Header, Placed):
 
         Keys under ``train`` at the top are gone: each stage has its own.
         """
-        simple = self.model_dump(mode="json", include=set(Header.model_fields))
+        simple = canonical_data(Header(**{key: getattr(self, key) for key in Header.model_fields}))
         named = {key: _flat(spec) for key, spec in (("model", self.model), ("data", self.data)) if spec}
         return {**simple, **named, "stages": [stage.canonical() for stage in self.stages]}
 

@@ -72,6 +72,9 @@ def _read_train_stage(data: Data, keys: Keys, defaults: Data, problems: Problems
         return None
     if checkpoint is not None and keys != ("stages", 0):
         problems.add((*inside, "checkpoint"), "a checkpoint can only start a schedule, in its first stage")
+    if train.distill is not None and keys == ("stages", 0):
+        place = (*inside, "distill") if "distill" in own else ("train", "distill")
+        problems.add(place, "the first stage has no network to learn from; give it to later stages (null: not here)")
     if train.epochs == 0 and checkpoint is None:
         problems.add((*inside, "epochs"), "must be at least 1 (or give a checkpoint to start from)")
     return TrainStage(checkpoint=checkpoint if isinstance(checkpoint, str) else None, train=train)
