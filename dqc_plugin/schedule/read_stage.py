@@ -99,6 +99,7 @@ def _read_compress(
     stage_model = PrunerStage if kind == "pruner" else QuantizerStage
     stage = stage_model(name=name, options=options, layers=layers, train=train)
     _check_sparsity(stage, keys, problems)
+    _check_start_bits(stage.options, keys, problems)
     check_epochs(stage, keys, problems)
     return stage
 
@@ -135,6 +136,12 @@ def _find(find: Callable[[], Any], name: Any, keys: Keys, problems: Problems) ->
 def _check_sparsity(stage: PrunerStage | QuantizerStage, keys: Keys, problems: Problems) -> None:
     if isinstance(stage, PrunerStage) and not stage.layers and _lacks_sparsity(stage.options):
         problems.add((*keys, "sparsity"), "is required, for the stage or for each layer under 'layers'")
+
+
+def _check_start_bits(options: BaseModel, keys: Keys, problems: Problems) -> None:
+    start, bits = getattr(options, "start_bits", None), getattr(options, "bits", 0)
+    if start is not None and start <= bits:
+        problems.add((*keys, "start_bits"), f"must be above bits ({bits}), not {start}")
 
 
 def _lacks_sparsity(options: BaseModel) -> bool:

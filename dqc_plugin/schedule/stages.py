@@ -68,8 +68,13 @@ class _CompressStage(Placed):
         return f"{self.name}, {self.train.duration}"
 
     def _canonical(self, kind: str) -> dict[str, Any]:
-        layers = {selector: SKIP if rule is None else _overrides(rule) for selector, rule in self.layers.items()}
+        layers = {selector: SKIP if rule is None else self._overrides(rule) for selector, rule in self.layers.items()}
         return {kind: self.name, **canonical_data(self.options), "layers": layers, **canonical_data(self.train)}
+
+    def _overrides(self, rule: BaseModel) -> dict[str, Any]:
+        """The keys of a layer, those too that it puts back to a default that its stage has left."""
+        said = {*canonical_data(self.options), *canonical_data(rule)} & per_layer_keys(rule)
+        return {key: value for key, value in rule.model_dump(mode="json").items() if key in said}
 
 
 class PrunerStage(_CompressStage):
@@ -115,7 +120,3 @@ def per_layer_keys(options: BaseModel | type[BaseModel]) -> frozenset[str]:
     """The options that a layer may override: ``PER_LAYER`` of the class, all if it names none."""
     kind = options if isinstance(options, type) else type(options)
     return frozenset(getattr(kind, "PER_LAYER", kind.model_fields))
-
-
-def _overrides(rule: BaseModel) -> dict[str, Any]:
-    return {key: value for key, value in canonical_data(rule).items() if key in per_layer_keys(rule)}

@@ -105,23 +105,27 @@ def test_keys_that_came_later_change_no_digest_until_they_say_something() -> Non
     schedule = {"version": 1, "name": "fixed", "stages": stages}
     digest = "6a4fe503f1c96bf70d1b548ddbb636c2df7ceb2b35b912b6832f6cc1f253088c"
     assert load_schedule(schedule).digest() == digest
-    defaults = {
-        "distill": None,
-        "weight_averaging": None,
-        "batch_norm_batches": 0,
-        "optimizer": {"weight_decay_on": "all"},
-    }
-    stages[1].update(defaults)
+    stages[1].update(distill=None, weight_averaging=None, batch_norm_batches=0, optimizer={"weight_decay_on": "all"})
+    stages[1].update(freeze_oscillating_above=None, start_bits=None)
     assert load_schedule(schedule).digest() == digest
     for key, value in {
         "distill": {},
         "weight_averaging": {},
         "batch_norm_batches": 1,
+        "freeze_oscillating_above": 0.02,
+        "start_bits": 6,
+        "layers": {"fc": {"bits": 3, "start_bits": 6}},
         "optimizer": {"weight_decay_on": "weights"},
     }.items():
         changed = load_schedule({**schedule, "stages": [stages[0], {**stages[1], key: value}]})
         assert changed.digest() != digest, key
         assert load_schedule(json.loads(json.dumps(changed.canonical()))) == changed
+
+
+def test_a_layer_that_goes_back_to_a_later_default_says_so() -> None:
+    stages = [{"train": {"epochs": 1}}, {"quantizer": "dqc", "start_bits": 6, "layers": {"fc": {"start_bits": None}}}]
+    schedule = load_schedule({"version": 1, "name": "fixed", "stages": stages})
+    assert load_schedule(json.loads(json.dumps(schedule.canonical()))) == schedule
 
 
 def test_a_schedule_is_read_only(write: Write, good: str) -> None:
