@@ -22,6 +22,7 @@ from dqc_plugin.pruners.masks import combine, hold_masks, nonzero_masks
 from dqc_plugin.quantizers.chain import settle
 from dqc_plugin.quantizers.config_list import quantizer_config_list
 from dqc_plugin.quantizers.export import export_model
+from dqc_plugin.quantizers.lean_wrapper import make_lean
 from dqc_plugin.registry import lookup
 from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 
@@ -88,6 +89,7 @@ def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
 
 
 def _bind(fit: Fit, compressor: Compressor) -> None:
+    make_lean(compressor._module_wrappers.values())
     fit.save = lambda: save_progress(compressor)
     fit.load = lambda saved: load_progress(compressor, saved)
     fit.follow_weights = getattr(compressor, "refresh", fit.follow_weights)
