@@ -106,3 +106,13 @@ def test_the_paper_s_tables_have_all_cells_and_figures() -> None:
     published = [cell for cell in cells if cell.reference]
     assert (len(cells), len(published)) == (108, 54)
     assert {cell.labels["quantizer"] for cell in published} == {"dqc"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "published"),
+    [("cifar10-tables", 96, 48), ("cifar10-inq", 32, 24), ("cifar10-resnet20-ablation", 24, 0)],
+)
+def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int) -> None:
+    found = load_family(next(path for path in FAMILIES if path.stem == name)).cells
+    assert (len(found), sum(cell.reference is not None for cell in found)) == (cells, published)
+    assert len({str(cell.schedule.stages[0].canonical()) for cell in found}) == 1
