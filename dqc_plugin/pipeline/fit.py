@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.averaging import WeightAverage
 from dqc_plugin.pipeline.batch_norm import estimate_batch_norm
+from dqc_plugin.pipeline.compilation import compiled
 from dqc_plugin.pipeline.context import Context, TrainingData
 from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
@@ -46,11 +47,14 @@ class Fit:
     held: Masks = field(default_factory=dict)
     follow_weights: Callable[[], None] = lambda: None
     average: WeightAverage | None = None
+    forward: nn.Module | None = None
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
         """Train the epochs that are left and evaluate after each; RunError if the loss is not a number."""
         step = training_step or self.training_step
         data = self.context.training_data(self.settings.batch_size)
+        if self.context.schedule.compile:
+            self.forward = compiled(model, self.context.device)
         if self.settings.weight_averaging is not None:
             self.average = WeightAverage(model, self.settings.weight_averaging.decay)
         for epoch in range(self._resume(model, optimizer), self.settings.epochs):
@@ -111,7 +115,7 @@ class Fit:
         schedule, device = self.context.schedule, self.context.device
         inputs, labels = self._placed(batch[0]), batch[1].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-            loss = step((inputs, labels), model)
+            loss = step((inputs, labels), model if self.forward is None else self.forward)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip_norm is not None:

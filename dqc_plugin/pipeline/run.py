@@ -15,6 +15,7 @@ from torch import nn
 
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.pipeline.code import run_coder
+from dqc_plugin.pipeline.compilation import require_compiler
 from dqc_plugin.pipeline.compress import make_fit, run_pruner, run_quantizer
 from dqc_plugin.pipeline.context import (
     Context,
@@ -85,6 +86,8 @@ def run(
     if checked.threads:
         torch.set_num_threads(checked.threads)
     device = pick_device(checked)
+    if checked.compile:
+        require_compiler(device)
     make_model = model_factory(checked, model, device)
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -26,7 +26,10 @@ class Header(Frozen):
 
     precision: of the training step; bfloat16 is autocast, weights and evaluation stay in float32.
     channels_last: the memory format of images and kernels, faster for convolutions on most machines.
+    compile: torch.compile for the forward pass of the training step, on a GPU with CUDA graphs.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"compile"})
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(_file_safe)]
@@ -35,6 +38,7 @@ class Header(Frozen):
     threads: int | None = Field(None, ge=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
+    compile: bool = False
 
 
 class Schedule(Header, Placed):

@@ -107,7 +107,8 @@ def test_keys_that_came_later_change_no_digest_until_they_say_something() -> Non
     assert load_schedule(schedule).digest() == digest
     stages[1].update(distill=None, weight_averaging=None, batch_norm_batches=0, optimizer={"weight_decay_on": "all"})
     stages[1].update(freeze_oscillating_above=None, start_bits=None)
-    assert load_schedule(schedule).digest() == digest
+    assert load_schedule({**schedule, "compile": False}).digest() == digest
+    assert load_schedule({**schedule, "compile": True}).digest() != digest
     for key, value in {
         "distill": {},
         "weight_averaging": {},
