@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from dqc_plugin.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from dqc_plugin.report import Document, Row
+    from dqc_plugin.report import Document, Row, Run
     from dqc_plugin.schedule import Family
 
 _PIPED_WIDTH = 140
@@ -26,12 +27,23 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Where a family's runs are; runs/<family> unless given.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="Override a key of the family: train.epochs=2")] = None,
     report: Annotated[
-        Path | None, typer.Option(help="A folder for table.md, .csv and .json, layers.md, plot.png and .svg.")
+        Path | None,
+        typer.Option(
+            help="A folder for tables, layers and plot; runs that are in its table.json already are not run again."
+        ),
     ] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="Only show what is finished.")] = False,
 ) -> None:
     """Compare runs: mean and spread over seeds, size, ratio, and what the paper says. A family runs what is missing."""
-    from dqc_plugin.report import Other, make_document, make_rows, read_runs, require_matplotlib, write_report
+    from dqc_plugin.report import (
+        Other,
+        make_document,
+        make_rows,
+        read_known,
+        read_runs,
+        require_matplotlib,
+        write_report,
+    )
     from dqc_plugin.schedule import load_family
 
     if report:
@@ -44,9 +56,10 @@ def compare(
     if len(what) == 1 and not what[0].is_dir():
         family = load_family(what[0], set or [])
         folder = out or Path("runs") / family.name
-        failed = [] if no_run else _run(family, folder, console)
+        known = read_known(report)
+        failed = [] if no_run else _run(family, folder, known, console)
         others = [Other(**other.model_dump()) for other in family.others]
-        document = make_document(family.name, command, _rows(family, folder), others)
+        document = make_document(family.name, command, _rows(family, folder, known), others)
     elif out or set or no_run:
         raise ConfigError("--out, --set and --no-run are for a family; run folders are only read")
     else:
@@ -58,7 +71,7 @@ def compare(
         raise RunError("\n".join(failed))
 
 
-def _run(family: Family, folder: Path, console: Console) -> list[str]:
+def _run(family: Family, folder: Path, known: Mapping[str, Run], console: Console) -> list[str]:
     from dqc_plugin.cli.progress import TerminalReporter
     from dqc_plugin.pipeline import run_family
 
@@ -70,17 +83,19 @@ def _run(family: Family, folder: Path, console: Console) -> list[str]:
             lambda number, cell: console.print(
                 f"{cell.schedule.name} ({number + 1} of {len(family.cells)})", markup=False, highlight=False
             ),
+            known,
         )
 
 
-def _rows(family: Family, folder: Path) -> list[Row]:
+def _rows(family: Family, folder: Path, known: Mapping[str, Run]) -> list[Row]:
     from dqc_plugin.report import Published, make_rows, read_run
 
     return make_rows(
         [
             (
                 cell.labels,
-                read_run(folder / cell.schedule.name, cell.labels, cell.schedule.digest()),
+                read_run(folder / cell.schedule.name, cell.labels, cell.schedule.digest())
+                or known.get(cell.schedule.digest()),
                 Published(**cell.reference.model_dump()) if cell.reference else None,
             )
             for cell in family.cells

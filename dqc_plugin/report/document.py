@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dqc_plugin.report.known import as_record
 from dqc_plugin.report.rows import Other, Row, Spread
 
 
@@ -63,17 +64,7 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "ratio": _rounded(row.ratio),
         "published": asdict(row.published) if row.published else None,
         "difference_percent": _rounded(row.difference_percent),
-        "runs": [
-            {
-                "name": run.name,
-                "seed": run.seed,
-                "accuracy_percent": _rounded(run.accuracy_percent),
-                "bytes": run.bytes,
-                "seconds": round(run.seconds, 1),
-                "digest": run.digest,
-            }
-            for run in row.runs
-        ],
+        "runs": [as_record(run) for run in row.runs],
     }
 
 

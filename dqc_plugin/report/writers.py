@@ -16,13 +16,18 @@ from dqc_plugin.report.table import columns, table_rows
 
 
 def write_report(document: Document, folder: Path) -> None:
-    """table.md, table.csv and table.json; where runs have compressed files also layers.md, plot.png and plot.svg."""
+    """table.md, table.csv and table.json; where runs have files also plot.png and plot.svg.
+
+    layers.md is written where all these files are at hand.
+    """
     write_markdown(document, folder / "table.md")
     write_csv(document, folder / "table.csv")
     write_json(document, folder / "table.json")
-    if any(run.file for row in document.rows for run in row.runs):
-        write_layers(document, folder / "layers.md")
+    runs = [run for row in document.rows for run in row.runs if run.bytes is not None]
+    if runs:
         write_plot(document, folder / "plot")
+    if runs and all(run.file for run in runs):
+        write_layers(document, folder / "layers.md")
 
 
 def write_markdown(document: Document, path: Path) -> None:

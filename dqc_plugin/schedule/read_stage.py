@@ -72,6 +72,9 @@ def _read_train_stage(data: Data, keys: Keys, defaults: Data, problems: Problems
         return None
     if checkpoint is not None and keys != ("stages", 0):
         problems.add((*inside, "checkpoint"), "a checkpoint can only start a schedule, in its first stage")
+    if train.distill is not None and keys == ("stages", 0):
+        place = (*inside, "distill") if "distill" in own else ("train", "distill")
+        problems.add(place, "the first stage has no network to learn from; give it to later stages (null: not here)")
     if train.epochs == 0 and checkpoint is None:
         problems.add((*inside, "epochs"), "must be at least 1 (or give a checkpoint to start from)")
     return TrainStage(checkpoint=checkpoint if isinstance(checkpoint, str) else None, train=train)
@@ -96,6 +99,7 @@ def _read_compress(
     stage_model = PrunerStage if kind == "pruner" else QuantizerStage
     stage = stage_model(name=name, options=options, layers=layers, train=train)
     _check_sparsity(stage, keys, problems)
+    _check_start_bits(stage.options, keys, problems)
     check_epochs(stage, keys, problems)
     return stage
 
@@ -132,6 +136,12 @@ def _find(find: Callable[[], Any], name: Any, keys: Keys, problems: Problems) ->
 def _check_sparsity(stage: PrunerStage | QuantizerStage, keys: Keys, problems: Problems) -> None:
     if isinstance(stage, PrunerStage) and not stage.layers and _lacks_sparsity(stage.options):
         problems.add((*keys, "sparsity"), "is required, for the stage or for each layer under 'layers'")
+
+
+def _check_start_bits(options: BaseModel, keys: Keys, problems: Problems) -> None:
+    start, bits = getattr(options, "start_bits", None), getattr(options, "bits", 0)
+    if start is not None and start <= bits:
+        problems.add((*keys, "start_bits"), f"must be above bits ({bits}), not {start}")
 
 
 def _lacks_sparsity(options: BaseModel) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import statistics
 from pathlib import Path
 
@@ -103,6 +104,18 @@ def test_runs_are_compared_by_folder(finished: Path) -> None:
 def test_no_run_only_reads(finished: Path) -> None:
     output, _ = dqc("compare", "small.yml", "--no-run", "--set", "matrix.seed.seed=[0, 1, 7]", cwd=finished)
     assert "2 of 3" in output and not (finished / "runs" / "small" / "small-3-seed7").exists()
+
+
+def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "t", tmp_path / "t")
+    shutil.copy(finished / "small.yml", tmp_path)
+    output, _ = dqc("compare", "small.yml", "--report", "t", "--set", "matrix.seed.seed=[0]", cwd=tmp_path)
+    assert not (tmp_path / "runs").exists() and "90.50" in output
+    before, after = (json.loads((folder / "t/table.json").read_text())["rows"] for folder in (finished, tmp_path))
+    assert [row["runs"] for row in after] == [row["runs"][:1] for row in before]
+    (tmp_path / "t" / "table.json").write_text("{}")
+    _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
+    assert "table.json: is not a table of dqc compare" in error
 
 
 def test_check_shows_the_runs(finished: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from dqc_plugin import registry
+from dqc_plugin import DQCQuantizer, registry
 from dqc_plugin.data.augmentation import AUGMENTATIONS
 from dqc_plugin.errors import ScheduleError
 from dqc_plugin.pruners.options import GradualOptions, MovementOptions, SlimOptions, TrainedOptions
@@ -98,9 +98,11 @@ def test_defaults_are_the_paper_s() -> None:
         "granularity": "per_tensor",
         "range": "max",
         "gradient": "straight_through",
+        "freeze_oscillating_above": None,
+        "start_bits": None,
         "codebook": {"refresh_every_steps": 1, "freeze_after_steps": None, "freeze_after_epochs": None},
     }
-    assert set(SQCOptions.model_fields) == set(DQCOptions.model_fields) - {"codebook"}
+    assert set(SQCOptions.model_fields) == set(DQCOptions.model_fields) - {"codebook", "start_bits"}
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -161,3 +163,12 @@ def test_an_npz_file_and_its_arguments(tmp_path: Path, monkeypatch: pytest.Monke
     assert data is not None and data.arguments == {"classes": 7}
     with pytest.raises(ScheduleError, match=r"^data\.clases: unknown key; did you mean 'classes'\?$"):
         load_schedule({**common, "data": {"name": "my.npz", "clases": 7}})
+
+
+def test_start_bits_are_above_the_bits_of_the_end() -> None:
+    told = complaint(quantizer="dqc", bits=4, start_bits=4)
+    assert told == "stages[1].start_bits: must be above bits (4), not 4"
+    assert "start_bits: unknown key" in complaint(quantizer="sqc", start_bits=6)
+    wide = stage(quantizer="dqc", bits=3, start_bits=5, layers={"conv1": {"bits": 8}})
+    entries = [DQCQuantizer.config_entry(options) for options in (wide.options, wide.layers["conv1"])]
+    assert [entry["target_settings"]["weight"].get("start_bits") for entry in entries] == [5, None]

@@ -113,3 +113,13 @@ def test_other_methods_stand_beside_the_family(write: Write, good: str) -> None:
     assert [(other.name, other.accuracy_percent, other.bytes) for other in family.others] == [("A", 99.3, 3030)]
     told = complaints(write, good + MATRIX + "others:\n- {name: A, accuracy: 99.3}\n")
     assert "x.yml:28: others[0].accuracy: unknown key; did you mean 'accuracy_percent'?" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "published"),
+    [("cifar10-tables", 96, 48), ("cifar10-inq", 32, 24), ("cifar10-resnet20-ablation", 24, 0)],
+)
+def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int) -> None:
+    found = load_family(next(path for path in FAMILIES if path.stem == name)).cells
+    assert (len(found), sum(cell.reference is not None for cell in found)) == (cells, published)
+    assert len({str(cell.schedule.stages[0].canonical()) for cell in found}) == 1
