@@ -92,7 +92,7 @@ def _read_compress(
     known = keep_known(data, valid, keys, problems, {**nested_keys(options_model), **NESTED})
     own = {key: known[key] for key in options_model.model_fields if key in known}
     options = validate(options_model, own, problems, lambda inner: (*keys, *inner))
-    layers = read_layers(known.get("layers", {}), options_model, own, keys, problems)
+    layers = read_layers(known.get("layers", {}), options_model, own, keys, problems, options is not None)
     train = _read_training({key: known[key] for key in TRAIN_KEYS if key in known}, keys, defaults, problems)
     if options is None or train is None:
         return None

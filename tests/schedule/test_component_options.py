@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from dqc_plugin import DQCQuantizer, registry
 from dqc_plugin.data.augmentation import AUGMENTATIONS
@@ -27,6 +27,19 @@ class Mine:
         mode: Literal["fast", "exact"] = "fast"
 
 
+class Paired:
+    class Options(BaseModel):
+        low: int = 0
+        high: int = 9
+
+        @field_validator("high")
+        @classmethod
+        def _above(cls, high: int, info: ValidationInfo) -> int:
+            if high <= info.data.get("low", 0):
+                raise ValueError(f"must be above low ({info.data['low']}), not {high}")
+            return high
+
+
 class Bare:
     """A quantizer that says nothing of its options."""
 
@@ -39,7 +52,7 @@ class Greedy:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "_added", {})
-    for name, component in (("mine", Mine), ("bare", Bare), ("greedy", Greedy)):
+    for name, component in (("mine", Mine), ("paired", Paired), ("bare", Bare), ("greedy", Greedy)):
         registry.register("quantizer", name)(component)
     registry.register("pruner", "bare")(Bare)
     return None
@@ -64,6 +77,15 @@ def test_options_of_a_user_s_component_are_checked_and_kept() -> None:
     assert complaint(quantizer="mine", level=7) == "stages[1].level: unknown key; did you mean 'levels'?"
     assert complaint(quantizer="mine", layers={"fc": {"mode": "exact"}}) == (
         "stages[1].layers.fc.mode: holds for the whole stage; set it beside 'layers'"
+    )
+
+
+def test_a_layer_at_odds_with_an_option_of_its_stage_is_an_error() -> None:
+    assert complaint(quantizer="paired", high=5, layers={"fc": {"low": 7}}) == (
+        "stages[1].layers.fc: must be above low (7), not 5"
+    )
+    assert complaint(quantizer="paired", high=5, low=6, layers={"fc": {"low": 7}}) == (
+        "stages[1].high: must be above low (6), not 5"
     )
 
 
