@@ -12,6 +12,7 @@ from dqc_plugin.registry import lookup
 from dqc_plugin.schedule.components import check_checkpoint, find_options
 from dqc_plugin.schedule.keys import keep_known, nested_keys
 from dqc_plugin.schedule.merge import Data, locator, overlay
+from dqc_plugin.schedule.presets import with_preset
 from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.read_layers import read_layers
 from dqc_plugin.schedule.read_train import NESTED, read_train
@@ -33,6 +34,7 @@ def read_stage(data: Any, keys: Keys, schedule_name: Any, defaults: Data, proble
     kind = _kind(data, keys, problems)
     if kind is None:
         return None
+    data = with_preset(kind, data, keys, problems)
     if kind == "coder":
         return _read_coder(data, keys, schedule_name, problems)
     if kind == "train":
