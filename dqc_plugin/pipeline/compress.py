@@ -19,10 +19,12 @@ from dqc_plugin.pipeline.progress import load_progress, save_progress
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
 from dqc_plugin.pruners.arguments import pruner_arguments, pruner_config_list
 from dqc_plugin.pruners.masks import combine, hold_masks, nonzero_masks
+from dqc_plugin.quantizers.bypassed import hook_parents
 from dqc_plugin.quantizers.chain import settle
 from dqc_plugin.quantizers.config_list import quantizer_config_list
 from dqc_plugin.quantizers.export import export_model
 from dqc_plugin.quantizers.lean_wrapper import make_lean
+from dqc_plugin.quantizers.module_settings import register_modules
 from dqc_plugin.registry import lookup
 from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 
@@ -33,6 +35,7 @@ def run_pruner(context: Context, number: int, stage: PrunerStage, state: Network
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # NNI's pruners view the weights
     fit = make_fit(context, number, stage)
     fit.held = state.masks
+    register_modules(model)
     evaluator = make_evaluator(fit, model)
     steps = len(context.training_data(stage.train.batch_size))
     config_list = pruner_config_list(stage_settings(stage, model))
@@ -54,6 +57,7 @@ def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: N
     """Train with codebooks under the masks so far; the quantized weights and their codebooks."""
     model = state.into(context.make_model())
     fit = make_fit(context, number, stage)
+    register_modules(model)
     evaluator = make_evaluator(fit, model)
     quantizer = _build_quantizer(context, stage, state, model, evaluator)
     _bind(fit, quantizer)
@@ -90,6 +94,7 @@ def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
 
 def _bind(fit: Fit, compressor: Compressor) -> None:
     make_lean(compressor._module_wrappers.values())
+    hook_parents(compressor.bound_model)
     fit.save = lambda: save_progress(compressor)
     fit.load = lambda saved: load_progress(compressor, saved)
     fit.follow_weights = getattr(compressor, "refresh", fit.follow_weights)

@@ -36,7 +36,7 @@ def make_training_step(
 
 
 def _penalty(model: nn.Module, settings: Loss) -> Tensor:
-    """l1 sum|w| + l2/2 sum w^2 over the weights of convolutions and linear layers.
+    """l1 sum|w| + l2/2 sum w^2 over the weights of all layers that can be compressed.
 
     After a forward pass NNI's wrapped modules hold the quantized weights there, so that the terms act on these, as in
     the paper; the gradient reaches the latent weights through the straight-through estimator.

@@ -28,15 +28,18 @@ def _gradual(options: GradualOptions, epochs: int, steps_per_epoch: int) -> dict
     return {"interval_steps": ramp_steps // updates, "total_times": updates, "using": options.using}
 
 
-def pruner_config_list(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """An entry of NNI's ``config_list`` for each layer that is to have zeros, from its options."""
+def pruner_config_list(settings: Mapping[tuple[str, str], Any]) -> list[dict[str, Any]]:
+    """An entry of NNI's ``config_list`` for each parameter that is to have zeros, from its options.
+
+    settings: options by names of module and parameter.
+    """
     return [
         {
-            "op_names": [layer],
-            "target_names": ["weight"],
+            "op_names": [module],
+            "target_names": [parameter],
             "sparse_ratio": float(rule.sparsity),
             "granularity": getattr(rule, "granularity", "default"),
         }
-        for layer, rule in settings.items()
+        for (module, parameter), rule in settings.items()
         if getattr(rule, "sparsity", None)
     ]

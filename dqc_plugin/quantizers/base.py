@@ -13,9 +13,11 @@ from nni.compression.utils import Evaluator
 from torch import Tensor, nn
 
 from dqc_plugin.errors import ConfigError
+from dqc_plugin.quantizers.bypassed import hook_parents, unhook_parents
 from dqc_plugin.quantizers.chain import has_pruned, settle
 from dqc_plugin.quantizers.export import export_model
 from dqc_plugin.quantizers.lean_wrapper import make_lean
+from dqc_plugin.quantizers.module_settings import register_modules
 from dqc_plugin.quantizers.optimizer_check import check_optimizer
 from dqc_plugin.quantizers.selection import Config, check_selection
 from dqc_plugin.quantizers.settings import without_own_keys
@@ -101,6 +103,11 @@ class CodebookQuantizer(Quantizer):
     def wrap_model(self) -> None:
         super().wrap_model()
         make_lean(self._module_wrappers.values())
+        hook_parents(self.bound_model)
+
+    def unwrap_model(self) -> None:
+        super().unwrap_model()
+        unhook_parents(self.bound_model)
 
     def export_model(self) -> nn.Module:
         """A plain copy of the model, masks and codebooks applied, without NNI's wrappers."""
@@ -145,6 +152,7 @@ class CodebookQuantizer(Quantizer):
         return [{"target_names": ["weight"], **config} for config in config_list]
 
     def _validate_config(self) -> None:
+        register_modules(self.bound_model)
         complete = self.config_list
         self.config_list = [
             without_own_keys(self.target_type.settings_type, config, f"config_list[{i}]")

@@ -10,6 +10,7 @@ from nni.compression.base.target_space import TargetType
 from torch import Tensor, nn
 
 from dqc_plugin.errors import ConfigError, WeightError
+from dqc_plugin.quantizers.bypassed import unhook_parents
 
 
 @torch.no_grad()
@@ -26,6 +27,7 @@ def export_model(compressor: Compressor) -> nn.Module:
     plain: nn.Module = copy.deepcopy(compressor.bound_model)
     if wrapped:
         compressor.wrap_model()
+    unhook_parents(plain)
     for name in compressor._module_wrappers:
         plain.get_submodule(name).__dict__.pop("forward", None)  # NNI leaves its bound method there
     for name, value in weights.items():

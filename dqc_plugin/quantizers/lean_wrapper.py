@@ -18,16 +18,21 @@ class LeanWrapper(ModuleWrapper):
     """
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        spaces = chain(self.pruning_target_spaces.items(), self.quantization_target_spaces.items())
-        parameters = self.patch_params({name: space.target for name, space in spaces})
-        for name, parameter in parameters.items():
-            setattr(self.module, name, parameter)
+        set_parameters(self)
         return self.module_forward(*args, **kwargs)
 
     def unwrap(self) -> None:
         """Become NNI's wrapper again: the next compressor of a chain may ask for more."""
         super().unwrap()
         self.__class__ = ModuleWrapper
+
+
+def set_parameters(wrapper: ModuleWrapper) -> None:
+    """Give the wrapped module its parameters as they are masked and quantized now."""
+    spaces = chain(wrapper.pruning_target_spaces.items(), wrapper.quantization_target_spaces.items())
+    parameters = wrapper.patch_params({name: space.target for name, space in spaces})
+    for name, parameter in parameters.items():
+        setattr(wrapper.module, name, parameter)
 
 
 def make_lean(wrappers: Iterable[ModuleWrapper]) -> None:

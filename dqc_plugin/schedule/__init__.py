@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dqc_plugin.schedule.build import build_model
+from dqc_plugin.schedule.compressible import Layer, compressible_layers
 from dqc_plugin.schedule.differences import differences
 from dqc_plugin.schedule.family import Cell, Family, load_family
-from dqc_plugin.schedule.layers import Layer, compressible_layers, stage_settings
+from dqc_plugin.schedule.layers import stage_settings
 from dqc_plugin.schedule.load import load_schedule
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.plan import LayerPlan, Totals, resolve, totals

@@ -3,72 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
-from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
+from torch import nn
 
 from dqc_plugin.errors import did_you_mean
+from dqc_plugin.schedule.compressible import Layer, compressible_layers, recurrent_layers, tied_layers
 from dqc_plugin.schedule.problems import Problems
 from dqc_plugin.schedule.read_layers import PATTERN
 from dqc_plugin.schedule.stages import CompressStage
 
 _SHOWN_LAYERS = 8
+Parameter = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A convolution or linear layer; its weight is what is pruned and quantized."""
-
-    name: str
-    module: nn.Module
-
-    @property
-    def type(self) -> str:
-        return type(self.module).__name__
-
-    @property
-    def weight(self) -> Tensor:
-        return self.module.weight  # type: ignore[return-value]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.weight.shape)
-
-
-def compressible_layers(model: nn.Module) -> list[Layer]:
-    """All convolutions (transposed ones too) and linear layers in the model's order; a shared module once."""
-    return [Layer(name, module) for name, module in model.named_modules() if isinstance(module, (_ConvNd, nn.Linear))]
-
-
-def stage_settings(stage: CompressStage, model: nn.Module) -> dict[str, BaseModel]:
-    """The options of each layer that a pruner or quantizer stage takes, by layer name.
+def stage_settings(stage: CompressStage, model: nn.Module) -> dict[Parameter, BaseModel]:
+    """The options of each parameter that a pruner or quantizer stage takes, by names of module and parameter.
 
     A layer gets the rule of its exact name, else of the ``re:`` pattern that its whole name matches, else of its type,
     else the stage's options. Raises ScheduleError for a selector that matches no layer, for two patterns that
-    disagree about one, for a pruned layer without a sparsity and for a stage that leaves out every layer.
+    disagree about one, for a pruned layer without a sparsity, for a stage that leaves out every layer, and for layers
+    that share one weight.
     """
     problems = Problems(stage.origin)
-    settings = find_settings(stage, compressible_layers(model), problems)
+    settings = find_settings(stage, model, problems)
     problems.raise_if_any()
-    return settings
+    return {(layer.module_name, layer.parameter): settings[layer.name] for layer in _layers_in(settings, model)}
 
 
-def find_settings(stage: CompressStage, layers: Sequence[Layer], problems: Problems) -> dict[str, BaseModel]:
-    """As :func:`stage_settings`, but adds the problems."""
-    _check_selectors(stage, layers, problems)
+def find_settings(stage: CompressStage, model: nn.Module, problems: Problems) -> dict[str, BaseModel]:
+    """The options of each layer by its name, as :func:`stage_settings` chooses them, but adds the problems."""
+    layers = compressible_layers(model)
+    _check_selectors(stage, layers, recurrent_layers(model), problems)
     chosen = {layer.name: _choose(stage, layer, problems) for layer in layers}
     settings = {name: options for name, options in chosen.items() if options is not None}
     if not layers:
-        problems.add(stage.origin.root, "the model has no convolution or linear layer")
+        problems.add(
+            stage.origin.root, "the model has no layer that can be compressed (convolution, linear, embedding)"
+        )
     elif not settings:
         problems.add(stage.origin.root, "every layer is left out; take the stage away")
     bare = [name for name, options in settings.items() if getattr(options, "sparsity", 0.0) is None]
     if bare:
         problems.add((*stage.origin.root, "sparsity"), f"is required: no rule gives one to {_some(bare)}")
+    _check_ties(stage, model, settings, problems)
     return settings
+
+
+def _layers_in(settings: Mapping[str, BaseModel], model: nn.Module) -> list[Layer]:
+    return [layer for layer in compressible_layers(model) if layer.name in settings]
+
+
+def _check_ties(stage: CompressStage, model: nn.Module, settings: Mapping[str, BaseModel], problems: Problems) -> None:
+    for names in tied_layers(model):
+        if any(name in settings for name in names):
+            skips = ", ".join(f"{name}: skip" for name in names)
+            text = f"{' and '.join(names)} share one weight, which cannot have two codebooks or masks: write {skips}"
+            problems.add((*stage.origin.root, "layers"), text)
 
 
 def _choose(stage: CompressStage, layer: Layer, problems: Problems) -> BaseModel | None:
@@ -98,11 +90,17 @@ def _by_type(selector: str, layer: Layer) -> bool:
 _PRECEDENCE = (_by_name, _by_pattern, _by_type)
 
 
-def _check_selectors(stage: CompressStage, layers: Sequence[Layer], problems: Problems) -> None:
+def _check_selectors(
+    stage: CompressStage, layers: Sequence[Layer], recurrent: Mapping[str, nn.Module], problems: Problems
+) -> None:
     for selector in stage.layers:
-        if not any(fits(selector, layer) for fits in _PRECEDENCE for layer in layers):
-            text = f"matches no layer{_nearest(selector, layers)}"
-            problems.add((*stage.origin.root, "layers", selector), text)
+        if any(fits(selector, layer) for fits in _PRECEDENCE for layer in layers):
+            continue
+        kinds = {
+            type(module).__name__ for name, module in recurrent.items() if selector in (name, type(module).__name__)
+        }
+        why = f": weights of {kinds.pop()} stay floats" if kinds else _nearest(selector, layers)
+        problems.add((*stage.origin.root, "layers", selector), f"matches no layer{why}")
 
 
 def _nearest(selector: str, layers: Sequence[Layer]) -> str:

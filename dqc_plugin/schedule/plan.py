@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from torch import nn
 
-from dqc_plugin.schedule.layers import Layer, compressible_layers, find_settings
+from dqc_plugin.schedule.compressible import Layer, compressible_layers
+from dqc_plugin.schedule.layers import find_settings
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.problems import Problems, show_keys
 from dqc_plugin.schedule.size import FLOAT_BYTES, expected_bytes
@@ -63,14 +64,14 @@ class Totals:
 
 
 def resolve(schedule: Schedule, model: nn.Module) -> list[LayerPlan]:
-    """A row for every convolution and linear layer of the model, in its order.
+    """A row for every layer of the model that can be compressed, in its order.
 
     Raises ScheduleError with all problems: a selector that matches no layer, patterns that disagree, a pruned layer
     without sparsity, a layer taken by two quantizer stages.
     """
     problems, layers = Problems(schedule.origin), compressible_layers(model)
     settings = {
-        number: find_settings(stage, layers, problems)
+        number: find_settings(stage, model, problems)
         for number, stage in enumerate(schedule.stages)
         if isinstance(stage, (PrunerStage, QuantizerStage))
     }

@@ -105,7 +105,7 @@ class OneCycle(Frozen):
 class CrossEntropy(Frozen):
     """Softmax cross entropy, plus l1 * sum|w| and l2 / 2 * sum w^2: the losses of the paper's Tables 1 to 3.
 
-    The terms are over the weights of convolutions and linear layers as the forward pass sees them.
+    The terms are over the weights of all layers that can be compressed as the forward pass sees them.
     """
 
     name: Literal["cross_entropy"] = "cross_entropy"

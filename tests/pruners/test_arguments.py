@@ -27,6 +27,6 @@ def test_other_pruners() -> None:
 
 
 def test_layers_without_sparsity_are_left_out() -> None:
-    rules = {"a": OneShotOptions(sparsity=0.5), "b": OneShotOptions(sparsity=0.0)}
+    rules = {("a", "weight"): OneShotOptions(sparsity=0.5), ("b", "weight"): OneShotOptions(sparsity=0.0)}
     entry = {"op_names": ["a"], "target_names": ["weight"], "sparse_ratio": 0.5, "granularity": "default"}
     assert pruner_config_list(rules) == [entry]

@@ -24,7 +24,8 @@ def pruner(**options: Any) -> PrunerStage:
 
 
 def bits(layers: dict[str, Any], model: nn.Module) -> dict[str, int]:
-    return {name: options.model_dump()["bits"] for name, options in stage_settings(quantizer(layers), model).items()}
+    settings = stage_settings(quantizer(layers), model)
+    return {module: options.model_dump()["bits"] for (module, _), options in settings.items()}
 
 
 def complaint(stage: PrunerStage | QuantizerStage, model: nn.Module) -> str:
@@ -45,7 +46,7 @@ def test_convolutions_and_linear_layers_in_the_order_of_the_model(small: nn.Modu
 def test_transposed_and_one_dimensional_convolutions_and_a_shared_module_once() -> None:
     shared = nn.Conv1d(1, 1, 1)
     model = nn.Sequential(shared, nn.ConvTranspose2d(1, 1, 1), shared, nn.Embedding(2, 2))
-    assert [layer.name for layer in compressible_layers(model)] == ["0", "1"]
+    assert [layer.name for layer in compressible_layers(model)] == ["0", "1", "3"]
 
 
 def test_without_rules_every_layer_gets_the_stage_s_options(small: nn.Module) -> None:
@@ -64,8 +65,8 @@ def test_name_goes_before_pattern_and_pattern_before_type(small: nn.Module) -> N
 
 def test_one_rule_holds_and_not_a_mixture(small: nn.Module) -> None:
     options = stage_settings(quantizer({"Conv2d": {"zero": False}, "conv1": {"bits": 4}}), small)
-    assert options["conv1"].model_dump()["zero"] is True
-    assert options["block.conv"].model_dump()["zero"] is False
+    assert options["conv1", "weight"].model_dump()["zero"] is True
+    assert options["block.conv", "weight"].model_dump()["zero"] is False
 
 
 def test_layers_may_be_left_out(small: nn.Module) -> None:
@@ -119,7 +120,9 @@ def test_every_layer_left_out(small: nn.Module) -> None:
 
 
 def test_a_model_without_layers() -> None:
-    assert complaint(quantizer({}), nn.ReLU()) == "stages[1]: the model has no convolution or linear layer"
+    assert complaint(quantizer({}), nn.ReLU()) == (
+        "stages[1]: the model has no layer that can be compressed (convolution, linear, embedding)"
+    )
 
 
 def test_a_pruned_layer_needs_a_sparsity(small: nn.Module) -> None:
@@ -127,8 +130,40 @@ def test_a_pruned_layer_needs_a_sparsity(small: nn.Module) -> None:
         "stages[1].sparsity: is required: no rule gives one to conv1, block.conv"
     )
     given = stage_settings(pruner(layers={"fc": {"sparsity": 0.5}, "Conv2d": {"sparsity": 0.0}}), small)
-    assert {name: options.model_dump()["sparsity"] for name, options in given.items()} == {
+    assert {name: options.model_dump()["sparsity"] for (name, _), options in given.items()} == {
         "conv1": 0.0,
         "block.conv": 0.0,
         "fc": 0.5,
     }
+
+
+def test_an_attention_has_its_projections() -> None:
+    joint, apart = nn.MultiheadAttention(8, 2), nn.MultiheadAttention(8, 2, kdim=4, vdim=6)
+    assert [layer.name for layer in compressible_layers(nn.ModuleDict({"a": joint}))] == [
+        "a.in_proj_weight",
+        "a.out_proj",
+    ]
+    names = ["q_proj_weight", "k_proj_weight", "v_proj_weight", "out_proj"]
+    assert [layer.name for layer in compressible_layers(apart)] == names
+
+
+def test_a_selector_for_one_projection() -> None:
+    given = bits({"re:.*in_proj_weight": {"bits": 3}}, nn.TransformerEncoderLayer(8, 2, 16))
+    assert given == {"self_attn": 3, "self_attn.out_proj": 5, "linear1": 5, "linear2": 5}
+
+
+def test_weights_that_are_one_are_refused_unless_left_out() -> None:
+    model = nn.ModuleDict({"embedding": nn.Embedding(9, 4), "head": nn.Linear(4, 9), "fc": nn.Linear(4, 4)})
+    model["head"].weight = model["embedding"].weight
+    text = complaint(quantizer({}), model)
+    assert "embedding and head share one weight" in text and "embedding: skip, head: skip" in text
+    assert bits({"embedding": "skip", "head": "skip"}, model) == {"fc": 5}
+
+
+@pytest.mark.parametrize("selector", ["memory", "LSTM"])
+def test_recurrent_weights_stay_floats(selector: str) -> None:
+    model = nn.ModuleDict({"memory": nn.LSTM(4, 4), "fc": nn.Linear(4, 4)})
+    assert bits({}, model) == {"fc": 5}
+    assert complaint(quantizer({selector: {"bits": 4}}), model).endswith(
+        "matches no layer: weights of LSTM stay floats"
+    )
