@@ -30,6 +30,10 @@ class ArtifactError(DQCError):
     """A compressed file that is damaged, cut, foreign or does not fit the model."""
 
 
+class ExportError(DQCError):
+    """A network that cannot be written in another format."""
+
+
 class RunError(DQCError):
     """A run that cannot start or go on."""
 

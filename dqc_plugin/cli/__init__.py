@@ -8,6 +8,7 @@ import typer
 
 from dqc_plugin.cli.check import check
 from dqc_plugin.cli.compare import compare
+from dqc_plugin.cli.export import export
 from dqc_plugin.cli.inspect import inspect
 from dqc_plugin.cli.run import run
 from dqc_plugin.cli.verify import verify
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, check, compare, inspect, verify):
+for command in (run, check, compare, inspect, verify, export):
     app.command()(command)
 
 

@@ -1,0 +1,54 @@
+"""``dqc export``: a compressed file in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dqc_plugin.schedule import Schedule
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="A compressed file.")],
+    out: Annotated[Path, typer.Argument(help="What to write: .onnx, .safetensors or .pt (a state dict).")],
+    schedule: Annotated[
+        Path | None, typer.Option(help="For ONNX: the schedule that names the model and the data.")
+    ] = None,
+    set: Annotated[list[str] | None, typer.Option(help="Override a key: model.image_size=8")] = None,
+) -> None:
+    """Write a compressed network as ONNX, safetensors or a torch state dict."""
+    from dqc_plugin.export import export as export_file
+    from dqc_plugin.schedule import build_model, load_schedule
+
+    if out.suffix != ".onnx":
+        export_file(file, out)
+    else:
+        read = load_schedule(_required(schedule, out), set or [])
+        export_file(file, out, model=build_model(read), inputs=_inputs(read))
+    typer.echo(f"{out}: {out.stat().st_size:,} bytes")
+
+
+def _required(schedule: Path | None, out: Path) -> Path:
+    from dqc_plugin.errors import ExportError
+
+    if schedule is None:
+        raise ExportError(f"{out}: ONNX needs the network, not its weights alone: give --schedule, the run's schedule")
+    return schedule
+
+
+def _inputs(schedule: Schedule) -> Tensor:
+    from dqc_plugin.data import load_data
+    from dqc_plugin.errors import ExportError
+
+    if schedule.data is None:
+        raise ExportError(
+            "the schedule names no data, whose shape ONNX needs: --set data=digits, or in Python export()"
+        )
+    data = load_data(schedule.data.name, **schedule.data.arguments)
+    inputs, _ = next(iter(data.batches(data.test, 2)))
+    return inputs
