@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 _MOST_SERIES = 6
+_INCHES_OF_A_LETTER, _INCHES_OF_A_MARKER = 0.065, 0.55  # of the legend, at font size 9
 _STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -56,10 +58,16 @@ def write_plot(document: Document, path: Path) -> list[Path]:
             handles.values(),
             handles.keys(),
             loc="outside lower center",
-            ncols=min(len(handles), 2 + len(panels)),
+            ncols=_legend_columns(handles, figure.get_figwidth()),
             frameon=False,
         )
         return [_save(figure, path, ending) for ending in (".png", ".svg")]
+
+
+def _legend_columns(labels: Iterable[str], inches: float) -> int:
+    """As many as the longest label lets stand side by side."""
+    longest = max(map(len, labels))
+    return max(1, int(inches / (_INCHES_OF_A_MARKER + _INCHES_OF_A_LETTER * longest)))
 
 
 Series = dict[str, list[tuple[str, Row]]]
@@ -73,7 +81,8 @@ def _panels(document: Document, rows: list[Row]) -> dict[str, Series]:
     split = others[0] if len(lines) > _MOST_SERIES and len(others) > 1 else None
     panels: dict[str, Series] = {}
     for row in rows:
-        title = f"{split}: {row.labels[split]}" if split else document.name
+        by = f", by {along}" if along else ""
+        title = f"{split}: {row.labels[split]}{by}" if split else f"{document.name}{by}"
         name = ", ".join(_worded(axis, row.labels[axis]) for axis in others if axis != split and axis in row.labels)
         label = row.labels.get(along, "") if along else ""
         panels.setdefault(title, {}).setdefault(name or document.name, []).append((label, row))
