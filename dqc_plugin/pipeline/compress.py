@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 
 from dqc_plugin.pipeline.context import Context
 from dqc_plugin.pipeline.distillation import find_distillation
-from dqc_plugin.pipeline.fit import Fit, TrainingStep
+from dqc_plugin.pipeline.fit import Fit
 from dqc_plugin.pipeline.losses import make_training_step
 from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.progress import load_progress, save_progress
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
+from dqc_plugin.pipeline.stepper import TrainingStep
 from dqc_plugin.pruners.arguments import pruner_arguments, pruner_config_list
 from dqc_plugin.pruners.masks import combine, hold_masks, nonzero_masks
 from dqc_plugin.quantizers.bypassed import hook_parents
@@ -37,7 +38,7 @@ def run_pruner(context: Context, number: int, stage: PrunerStage, state: Network
     fit.held = state.masks
     register_modules(model)
     evaluator = make_evaluator(fit, model)
-    steps = len(context.training_data(stage.train.batch_size))
+    steps = context.optimizer_steps(stage.train)
     config_list = pruner_config_list(stage_settings(stage, model))
     pruner: Pruner = lookup("pruner", stage.name).load()(
         model, config_list, evaluator, **pruner_arguments(stage.options, stage.train.epochs, steps)
@@ -107,7 +108,7 @@ def _build_quantizer(
     config_list = quantizer_config_list(kind, stage_settings(stage, model))
     arguments: dict[str, Any] = {}
     if getattr(kind, "takes_steps_per_epoch", False):
-        arguments["steps_per_epoch"] = len(context.training_data(stage.train.batch_size))
+        arguments["steps_per_epoch"] = context.optimizer_steps(stage.train)
     if not state.masks:
         return kind(model, config_list, evaluator, **arguments)
     holder = hold_masks(model, state.masks, evaluator)

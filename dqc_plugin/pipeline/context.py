@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dqc_plugin.data import load_data, split_validation
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import RunFolder
 from dqc_plugin.pipeline.losses import OutputLoss
+from dqc_plugin.pipeline.processes import ALONE, Processes
 from dqc_plugin.pipeline.reporter import Reporter
-from dqc_plugin.schedule import Schedule
+from dqc_plugin.schedule import Schedule, TrainSettings
 
 _EVALUATION_BATCH = 500
 Metric = Callable[[nn.Module, Iterable[Batch]], float]
@@ -50,6 +52,17 @@ class Context:
     loss: OutputLoss | None
     metric: Metric
     reporter: Reporter
+    processes: Processes = ALONE
+
+    def optimizer_steps(self, settings: TrainSettings) -> int:
+        """Optimizer steps an epoch of a stage."""
+        return -(-len(self.training_data(settings.batch_size)) // settings.accumulate_batches)
+
+    def placed(self, inputs: Tensor) -> Tensor:
+        """Inputs on the device, in the memory format of the schedule."""
+        inputs = inputs.to(self.device)
+        is_image = self.schedule.channels_last and inputs.dim() == 4
+        return inputs.contiguous(memory_format=torch.channels_last) if is_image else inputs
 
 
 class LoaderData:
@@ -69,11 +82,11 @@ class LoaderData:
 
 
 def pick_device(schedule: Schedule) -> torch.device:
-    """The device that the schedule names; ``auto`` is a GPU if there is one."""
+    """The device that the schedule names; ``auto`` is a GPU if there is one, of torchrun's processes each its own."""
     if schedule.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("the schedule says device: cuda, but torch finds no GPU; use auto or cpu")
     cuda = schedule.device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if cuda else "cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
 
 
 def model_factory(schedule: Schedule, model: nn.Module | None, device: torch.device) -> Callable[[], nn.Module]:

@@ -9,22 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.averaging import WeightAverage
 from dqc_plugin.pipeline.batch_norm import estimate_batch_norm
-from dqc_plugin.pipeline.compilation import compiled
 from dqc_plugin.pipeline.context import Context, TrainingData
 from dqc_plugin.pipeline.evaluate import Batch
-from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
+from dqc_plugin.pipeline.folder import load_checkpoint
 from dqc_plugin.pipeline.optimizers import learning_rate
 from dqc_plugin.pipeline.progress import load_model_state
-from dqc_plugin.pruners.masks import Masks, zero_pruned
+from dqc_plugin.pipeline.stepper import Stepper, TrainingStep
+from dqc_plugin.pruners.masks import Masks
 from dqc_plugin.schedule.settings import TrainSettings
 
-TrainingStep = Callable[[Batch, nn.Module], Tensor]
 _EPOCHS_OF_A_STAGE = 1_000_000  # more than any stage has: keeps the seeds of stages apart
 
 
@@ -47,22 +46,19 @@ class Fit:
     held: Masks = field(default_factory=dict)
     follow_weights: Callable[[], None] = lambda: None
     average: WeightAverage | None = None
-    forward: nn.Module | None = None
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
         """Train the epochs that are left and evaluate after each; RunError if the loss is not a number."""
-        step = training_step or self.training_step
         data = self.context.training_data(self.settings.batch_size)
-        if self.context.schedule.compile:
-            self.forward = compiled(model, self.context.device)
+        stepper = self._stepper(model, optimizer, training_step or self.training_step)
         if self.settings.weight_averaging is not None:
             self.average = WeightAverage(model, self.settings.weight_averaging.decay)
-        for epoch in range(self._resume(model, optimizer), self.settings.epochs):
+        for epoch in range(self._resume(stepper), self.settings.epochs):
             started = time.perf_counter()
-            loss = self._train_epoch(model, optimizer, step, data, epoch)
+            loss = self._train_epoch(stepper, data, epoch)
             metric = self.context.metric(model, self.context.evaluation)
             self._record(epoch, loss, metric, time.perf_counter() - started)
-            self._save(model, optimizer, epoch + 1)
+            self._save(stepper, epoch + 1)
         if self.average is not None:
             self.average.replace_weights()
             self.follow_weights()
@@ -70,14 +66,17 @@ class Fit:
     def warm_up(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, steps: int) -> None:
         """Train so many steps, without checkpoints, for a pruner that looks at gradients before it prunes."""
         model.train()
-        for batch in self._batches_beside_training(steps):
-            self._step(model, optimizer, step, batch)
+        stepper = self._stepper(model, optimizer, step)
+        for index, batch in enumerate(self._batches_beside_training(steps * self.settings.accumulate_batches)):
+            stepper(batch, index, steps * self.settings.accumulate_batches)
 
     def finished(self, plain: nn.Module) -> nn.Module:
         """The stage's network without wrappers, its batch norm estimated anew if the settings say so."""
         count = self.settings.batch_norm_batches
         if count:
-            estimate_batch_norm(plain, (self._placed(inputs) for inputs, _ in self._batches_beside_training(count)))
+            estimate_batch_norm(
+                plain, (self.context.placed(inputs) for inputs, _ in self._batches_beside_training(count))
+            )
         return plain
 
     def _batches_beside_training(self, count: int) -> Iterator[Batch]:
@@ -87,42 +86,26 @@ class Fit:
         batches = (batch for epoch in range(epochs) for batch in data.epoch(self.context.schedule.seed, stream + epoch))
         return itertools.islice(batches, count)
 
-    def _placed(self, inputs: Tensor) -> Tensor:
-        inputs = inputs.to(self.context.device)
-        is_image = self.context.schedule.channels_last and inputs.dim() == 4
-        return inputs.contiguous(memory_format=torch.channels_last) if is_image else inputs
+    def _stepper(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep) -> Stepper:
+        return Stepper(self.context, self.settings, model, optimizer, step, self.held)
 
-    def _train_epoch(
-        self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, data: TrainingData, epoch: int
-    ) -> float:
-        model.train()
+    def _train_epoch(self, stepper: Stepper, data: TrainingData, epoch: int) -> float:
+        stepper.model.train()
         stream = self.number * _EPOCHS_OF_A_STAGE + epoch
         torch.manual_seed(self.context.schedule.seed * 1_000_003 + stream)
-        total = torch.zeros((), device=self.context.device)
+        total, steps = torch.zeros((), device=self.context.device), self.context.optimizer_steps(self.settings)
         title = f"epoch {epoch + 1}/{self.settings.epochs}"
         batches = self.context.reporter.steps(data.epoch(self.context.schedule.seed, stream), len(data), title)
         for index, batch in enumerate(batches):
-            self._set_learning_rate(optimizer, epoch * len(data) + index, len(data))
-            total += self._step(model, optimizer, step, batch)
-            if self.average is not None:
+            self._set_learning_rate(stepper.optimizer, epoch * steps + index // self.settings.accumulate_batches, steps)
+            total += stepper(batch, index, len(data))
+            if self.average is not None and stepper.is_last(index, len(data)):
                 self.average.update()
+        total = self.context.processes.mean(total)
         loss = float(total) / max(len(data), 1)
         if loss != loss or loss in (float("inf"), float("-inf")):
             raise RunError(f"stages[{self.number}]: the loss is {loss} in epoch {epoch + 1}; lower the learning rate")
         return loss
-
-    def _step(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, batch: Batch) -> Tensor:
-        schedule, device = self.context.schedule, self.context.device
-        inputs, labels = self._placed(batch[0]), batch[1].to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-            loss = step((inputs, labels), model if self.forward is None else self.forward)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.settings.gradient_clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), self.settings.gradient_clip_norm)
-        optimizer.step()
-        zero_pruned(model, self.held)
-        return loss.detach()
 
     def _set_learning_rate(self, optimizer: Optimizer, step: int, steps_per_epoch: int) -> None:
         for group in optimizer.param_groups:
@@ -140,23 +123,26 @@ class Fit:
         self.context.folder.add_record(record)
         self.context.reporter.record(record)
 
-    def _save(self, model: nn.Module, optimizer: Optimizer, epochs_done: int) -> None:
+    def _save(self, stepper: Stepper, epochs_done: int) -> None:
         content = {
             "epochs_done": epochs_done,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "model": stepper.model.state_dict(),
+            "optimizer": stepper.optimizer.state_dict(),
+            "scaler": stepper.to_checkpoint(),
             "compressor": self.save(),
         }
         if self.average is not None:
             content["average"] = self.average.to_checkpoint()
-        save_checkpoint(self.context.folder.epoch_of_stage(self.number), content)
+        folder = self.context.folder
+        folder.keep_checkpoint(folder.epoch_of_stage(self.number), content)
 
-    def _resume(self, model: nn.Module, optimizer: Optimizer) -> int:
+    def _resume(self, stepper: Stepper) -> int:
         saved = load_checkpoint(self.context.folder.epoch_of_stage(self.number))
         if saved is None:
             return 0
-        load_model_state(model, saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        load_model_state(stepper.model, saved["model"])
+        stepper.optimizer.load_state_dict(saved["optimizer"])
+        stepper.load_checkpoint(saved.get("scaler", {}))
         self.load(saved["compressor"])
         if self.average is not None:
             self.average.load_checkpoint(saved["average"])

@@ -79,13 +79,27 @@ class RunFolder:
         if not path.exists():
             write_atomically(path, json.dumps(facts, indent=2).encode())
 
+    @property
+    def weights_path(self) -> Path:
+        """The network of a run that ends without a compressed file."""
+        return self.path / "model.safetensors"
+
     def keep_weights(self, weights: Mapping[str, Tensor]) -> Path:
-        """The network of a run that ends without a file of its own."""
-        path = self.path / "model.safetensors"
-        write_atomically(
-            path, save({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()})
-        )
-        return path
+        """Write the network of a run that ends without a compressed file."""
+        plain = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()}
+        write_atomically(self.weights_path, save(plain))
+        return self.weights_path
+
+    def keep_checkpoint(self, path: Path, content: dict[str, Any]) -> None:
+        """Write tensors and plain data atomically."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        torch.save(content, partial)
+        partial.replace(path)
+
+    def forget_checkpoint(self, path: Path) -> None:
+        """Remove a checkpoint that is no longer needed, if it is there."""
+        path.unlink(missing_ok=True)
 
     def _require_same_schedule(self, schedule: Schedule) -> None:
         kept = self.path / "schedule.json"
@@ -113,16 +127,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain data atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(content, partial)
-    partial.replace(path)
-
-
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What :func:`save_checkpoint` wrote, on the CPU; None if there is none. RunError for a damaged one."""
+    """What :meth:`RunFolder.keep_checkpoint` wrote, on the CPU; None if there is none. RunError for a damaged one."""
     if not path.exists():
         return None
     try:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ from dqc_plugin.pipeline.context import (
 )
 from dqc_plugin.pipeline.environment import describe_environment
 from dqc_plugin.pipeline.evaluate import Batch, accuracy
-from dqc_plugin.pipeline.folder import RunFolder, load_checkpoint, save_checkpoint
+from dqc_plugin.pipeline.folder import load_checkpoint
+from dqc_plugin.pipeline.follower import open_folder
 from dqc_plugin.pipeline.losses import OutputLoss
 from dqc_plugin.pipeline.optimizers import make_optimizer
+from dqc_plugin.pipeline.processes import joined
 from dqc_plugin.pipeline.reporter import Reporter
 from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
@@ -77,6 +79,7 @@ def run(
     overrides: ``"stages.1.sparsity=0.9"``, as ``--set`` of the command line.
     model, train_loader, eval_loader, loss(outputs, targets), metric(model, batches): your own in place of the
         schedule's; loaders give (inputs, targets).
+    Under torchrun the processes train together, each on its part of every batch; the first one evaluates and writes.
     siblings: run folders whose finished stages may be taken over where they are the same.
 
     Raises ScheduleError with everything wrong in the schedule, before anything runs; RunError for a folder that holds
@@ -91,13 +94,24 @@ def run(
     make_model = model_factory(checked, model, device)
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
-    folder = RunFolder(Path(out) if out is not None else Path("runs") / checked.name, checked)
-    context = Context(checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter())
-    with folder.in_use(), _quiet_nni():
-        folder.keep_environment(describe_environment(device))
-        if model is None and train_loader is None and loss is None and metric is accuracy:
-            reuse_stages(folder, checked, siblings)
+    path = Path(out) if out is not None else Path("runs") / checked.name
+    with joined(device) as processes, _quiet_nni(), open_folder(path, checked, processes) as folder:
+        context = Context(
+            checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter(), processes
+        )
+        if processes.leads:
+            folder.keep_environment(describe_environment(device))
+            if model is None and train_loader is None and loss is None and metric is accuracy:
+                reuse_stages(folder, checked, siblings)
+        else:
+            context = replace(context, metric=_unmeasured, reporter=Reporter())
+        processes.wait()
         return _run_stages(context)
+
+
+def _unmeasured(model: nn.Module, batches: Iterable[Batch]) -> float:
+    """What a process says of its network that does not lead: the first one measures and records."""
+    return float("nan")
 
 
 @contextmanager
@@ -127,12 +141,14 @@ def _run_stages(context: Context) -> RunResult:
     stages, folder = context.schedule.stages, context.folder
     state, first = _finished(context)
     _forget_repeated_work(context, first)
+    context.processes.wait()
     for number in range(first, len(stages)):
         started = time.perf_counter()
         resumed = folder.epoch_of_stage(number).exists()
         context.reporter.stage(number, len(stages), stages[number].title, resumed)
         state, result = _run_stage(context, number, state)
         _end_stage(context, number, state, {**result, "seconds": round(time.perf_counter() - started, 3)})
+        context.processes.wait()
     files = [folder.path / stage.file for stage in stages if isinstance(stage, CoderStage)]
     model = state.into(context.make_model()).cpu()
     if not files:
@@ -167,7 +183,7 @@ def _forget_repeated_work(context: Context, first: int) -> None:
 def _run_stage(context: Context, number: int, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
     stage = context.schedule.stages[number]
     if isinstance(stage, CoderStage):
-        return run_coder(context, stage, state)
+        return run_coder(context, stage, state) if context.processes.leads else (state, {})
     if isinstance(stage, TrainStage):
         state = _run_training(context, number, stage, state)
     elif isinstance(stage, PrunerStage):
@@ -191,6 +207,6 @@ def _end_stage(context: Context, number: int, state: NetworkState, result: dict[
     stage = context.schedule.stages[number]
     record = {"event": "stage", "stage": number, "title": stage.title, "sparsity": round(state.sparsity(), 6), **result}
     context.folder.add_record(record)
-    save_checkpoint(context.folder.end_of_stage(number), state.to_checkpoint())
-    context.folder.epoch_of_stage(number).unlink(missing_ok=True)
+    context.folder.keep_checkpoint(context.folder.end_of_stage(number), state.to_checkpoint())
+    context.folder.forget_checkpoint(context.folder.epoch_of_stage(number))
     context.reporter.record(record)

@@ -24,7 +24,8 @@ def _file_safe(name: str) -> str:
 class Header(Frozen):
     """The simple keys of a schedule.
 
-    precision: of the training step; bfloat16 is autocast, weights and evaluation stay in float32.
+    precision: of the training step; bfloat16 and float16 (with scaled gradients) are autocast, weights and evaluation
+        stay in float32.
     channels_last: the memory format of images and kernels, faster for convolutions on most machines.
     compile: torch.compile for the forward pass of the training step, on a GPU with CUDA graphs.
     """
@@ -36,7 +37,7 @@ class Header(Frozen):
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(None, ge=1)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
     compile: bool = False
 

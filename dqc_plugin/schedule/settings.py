@@ -142,15 +142,19 @@ CHOICES: dict[str, tuple[type[Frozen], ...]] = {
 class TrainSettings(Frozen):
     """How one stage trains, complete: its own keys over those of the schedule's ``train`` over these defaults.
 
+    accumulate_batches: so many batches make one optimizer step, as one batch of so many times batch_size would.
     distill, weight_averaging: None leaves it out.
     batch_norm_batches: the stage ends with batch norm's statistics averaged over so many training batches; 0 leaves
         those of the training.
     """
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"distill", "weight_averaging", "batch_norm_batches"})
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"distill", "weight_averaging", "batch_norm_batches", "accumulate_batches"}
+    )
 
     epochs: int = Field(0, ge=0)
     batch_size: int = Field(128, ge=1)
+    accumulate_batches: int = Field(1, ge=1)
     optimizer: Optimizer = SGD()
     lr_schedule: LRSchedule = Constant()
     loss: Loss = CrossEntropy()
