@@ -12,7 +12,8 @@ from dqc_plugin.registry import lookup
 from dqc_plugin.schedule.components import check_checkpoint, find_options
 from dqc_plugin.schedule.keys import keep_known, nested_keys
 from dqc_plugin.schedule.merge import Data, locator, overlay
-from dqc_plugin.schedule.presets import with_preset
+from dqc_plugin.schedule.presets import KEY as PRESET
+from dqc_plugin.schedule.presets import PRESETS, with_preset
 from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.read_layers import read_layers
 from dqc_plugin.schedule.read_train import NESTED, read_train
@@ -90,7 +91,7 @@ def _read_compress(
     if options_model is None:
         _read_training({key: data[key] for key in TRAIN_KEYS if key in data}, keys, defaults, problems)
         return None
-    valid = (kind, "layers", *options_model.model_fields, *TRAIN_KEYS)
+    valid = (kind, "layers", *((PRESET,) if name in PRESETS else ()), *options_model.model_fields, *TRAIN_KEYS)
     known = keep_known(data, valid, keys, problems, {**nested_keys(options_model), **NESTED})
     own = {key: known[key] for key in options_model.model_fields if key in known}
     options = validate(options_model, own, problems, lambda inner: (*keys, *inner))

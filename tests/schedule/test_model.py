@@ -141,6 +141,7 @@ def test_stages_carry_complete_settings_with_the_documented_defaults() -> None:
     assert TrainSettings().model_dump() == {
         "epochs": 0,
         "batch_size": 128,
+        "accumulate_batches": 1,
         "optimizer": {
             "name": "sgd",
             "lr": 0.05,
