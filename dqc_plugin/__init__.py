@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dqc_plugin.quantizers.dqc import DQCQuantizer
     from dqc_plugin.quantizers.export import export_model
     from dqc_plugin.quantizers.sqc import SQCQuantizer
+    from dqc_plugin.quantizers.transformers_evaluator import TransformersEvaluator
     from dqc_plugin.registry import register
     from dqc_plugin.schedule import load_schedule
 
@@ -31,6 +32,7 @@ _HOMES = {
     "DQCQuantizer": "quantizers.dqc",
     "export_model": "quantizers.export",
     "SQCQuantizer": "quantizers.sqc",
+    "TransformersEvaluator": "quantizers.transformers_evaluator",
     "register": "registry",
     "load_schedule": "schedule",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "DQCQuantizer",
     "RunResult",
     "SQCQuantizer",
+    "TransformersEvaluator",
     "compressor_from_config",
     "export_model",
     "inspect",
