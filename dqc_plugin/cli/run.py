@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ def run(
     """Run a schedule stage by stage; the same command again resumes."""
     from dqc_plugin.pipeline import run as run_schedule
 
-    console = Console()
+    console = Console(quiet=os.environ.get("RANK", "0") != "0")  # of torchrun's processes, one speaks
     with TerminalReporter(console) as reporter:
         result = run_schedule(schedule, out, overrides=set or [], reporter=reporter)
     console.print(_summary(result.stages))
