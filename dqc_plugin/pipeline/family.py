@@ -22,6 +22,8 @@ def run_family(
 ) -> list[str]:
     """Run every cell that is not finished into ``out/<cell name>``; stages that cells share are trained once.
 
+    Stages of families beside ``out`` are taken over too.
+
     begin: told the number (from 0) of each cell that is run. A cell that fails does not stop the others; one that
     another process is running is left to it, so that several processes share the work.
     known: digests of schedules that were run elsewhere.
@@ -30,6 +32,7 @@ def run_family(
     """
     _check_layers(family)
     folders = [cell_folder(out, cell) for cell in family.cells]
+    beside = [kept.parent for kept in sorted(out.parent.glob("*/*/schedule.json")) if kept.parent.parent != out]
     failed: list[str] = []
     for number, (cell, folder) in enumerate(zip(family.cells, folders, strict=True)):
         if cell.schedule.digest() in known or is_finished(folder, cell.schedule):
@@ -37,7 +40,7 @@ def run_family(
         if begin:
             begin(number, cell)
         try:
-            run(cell.schedule, folder, reporter=reporter, siblings=folders)
+            run(cell.schedule, folder, reporter=reporter, siblings=[*folders, *beside])
         except FolderInUse:
             continue
         except RunError as error:

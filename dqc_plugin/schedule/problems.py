@@ -97,6 +97,10 @@ class Problems:
         path = show_keys(keys)
         self._found.setdefault(f"{place.label}{path}{': ' if path else ''}{text}", place.order)
 
+    def is_overridden(self, keys: Keys) -> bool:
+        """True if ``--set`` gives what stands at these keys, or something in it or around it."""
+        return any(at[: len(keys)] == keys[: len(at)] for at in self.origin.overrides)
+
     def __bool__(self) -> bool:
         return bool(self._found)
 

@@ -50,7 +50,10 @@ Entry = tuple[dict[str, str], Reference]
 
 
 def read_references(data: Any, axes: list[Axis], problems: Problems) -> list[Entry]:
-    """Each entry's labels and figures; problems are added."""
+    """Each entry's labels and figures; problems are added.
+
+    An entry of a choice that ``--set matrix...`` has taken out of its axis is left out.
+    """
     keys: Keys = ("reference",)
     if not isinstance(data, list):
         problems.add(keys, f"must be a list such as '- {{bits: 3, accuracy_percent: 99.29}}', not {shown(data)}")
@@ -89,7 +92,7 @@ def _read_entry(item: Any, keys: Keys, axes: list[Axis], problems: Problems) -> 
     for key, label in labels.items():
         if label in valid[key]:
             known[key] = label
-        else:
+        elif not problems.is_overridden(("matrix", key)):
             problems.add((*keys, key), not_among(item[key], valid[key]))
     figures: Data = {key: value for key, value in item.items() if key in Reference.model_fields}
     read = validate(Reference, figures, problems, lambda inner: (*keys, *inner))

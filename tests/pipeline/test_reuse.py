@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import dqc_plugin
+from dqc_plugin.pipeline.family import run_family
 from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.schedule import load_family
 
 
 class Watcher(Reporter):
@@ -46,3 +48,12 @@ def test_another_seed_or_other_versions_share_nothing(schedule: dict[str, Any], 
     assert run(schedule, tmp_path / "version", tmp_path / "sibling")[1] == [0]
     facts.write_text(json.dumps(environment))
     assert run(schedule, tmp_path / "same", tmp_path / "sibling")[1] == []
+
+
+def test_a_family_takes_over_stages_of_the_families_beside_it(schedule: dict[str, Any], tmp_path: Path) -> None:
+    floats = load_family({**schedule, "name": "floats", "stages": schedule["stages"][:1]})
+    whole = load_family({**schedule, "name": "whole", "matrix": {"bits": {"stages.2.bits": [3]}}})
+    run_family(floats, tmp_path / "floats")
+    watcher = Watcher()
+    assert run_family(whole, tmp_path / "whole", watcher) == []
+    assert watcher.begun == [1, 2, 3]
