@@ -71,3 +71,21 @@ def test_loading_a_file_needs_neither_nni_nor_a_training_set_up() -> None:
         "assert not any(name.startswith('dqc_plugin.pipeline') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command_line_starts_without_torch_and_nni() -> None:
+    code = (
+        "import sys; import dqc_plugin.cli\n"
+        "assert not {'torch', 'nni', 'sklearn', 'matplotlib'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_commands_that_train_leave_other_trainers_alone() -> None:
+    code = (
+        "import sys; from dqc_plugin.cli.trainers import without_trainers\n"
+        "with without_trainers():\n"
+        "    import dqc_plugin.pipeline.run\n"
+        "assert not {'transformers', 'transformers.trainer', 'pytorch_lightning'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -73,7 +73,10 @@ def compare(
 
 def _run(family: Family, folder: Path, known: Mapping[str, Run], console: Console) -> list[str]:
     from dqc_plugin.cli.progress import TerminalReporter
-    from dqc_plugin.pipeline import run_family
+    from dqc_plugin.cli.trainers import without_trainers
+
+    with without_trainers():
+        from dqc_plugin.pipeline.family import run_family
 
     with TerminalReporter(console) as reporter:
         return run_family(

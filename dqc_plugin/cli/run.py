@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dqc_plugin.cli.progress import TerminalReporter
+from dqc_plugin.cli.trainers import without_trainers
 
 
 def run(
@@ -19,7 +20,8 @@ def run(
     set: Annotated[list[str] | None, typer.Option(help="Override a key: stages.1.sparsity=0.9")] = None,
 ) -> None:
     """Run a schedule stage by stage; the same command again resumes."""
-    from dqc_plugin.pipeline import run as run_schedule
+    with without_trainers():
+        from dqc_plugin.pipeline.run import run as run_schedule
 
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # of torchrun's processes, one speaks
     with TerminalReporter(console) as reporter:

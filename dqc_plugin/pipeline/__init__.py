@@ -1,6 +1,24 @@
-"""Runs a schedule: stages, training loop, checkpoints, resume."""
+"""Runs a schedule: stages, training loop, checkpoints, resume.
 
-from dqc_plugin.pipeline.family import run_family
-from dqc_plugin.pipeline.run import RunResult, run
+Imported when first used: NNI and torch take seconds, and ``dqc inspect`` needs neither stage nor training.
+"""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dqc_plugin.pipeline.family import run_family
+    from dqc_plugin.pipeline.run import RunResult, run
+
+_HOMES = {"RunResult": "run", "run": "run", "run_family": "family"}
 __all__ = ["RunResult", "run", "run_family"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # over the submodule of the same name, which the import has put there
+    return value
