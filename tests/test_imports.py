@@ -85,7 +85,7 @@ def test_commands_that_train_leave_other_trainers_alone() -> None:
     code = (
         "import sys; from dqc_plugin.cli.trainers import without_trainers\n"
         "with without_trainers():\n"
-        "    import dqc_plugin.pipeline.run\n"
+        "    import dqc_plugin.pipeline.runner\n"
         "assert not {'transformers', 'transformers.trainer', 'pytorch_lightning'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -21,7 +21,7 @@ def run(
 ) -> None:
     """Run a schedule stage by stage; the same command again resumes."""
     with without_trainers():
-        from dqc_plugin.pipeline.run import run as run_schedule
+        from dqc_plugin.pipeline.runner import run as run_schedule
 
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # of torchrun's processes, one speaks
     with TerminalReporter(console) as reporter:

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dqc_plugin.pipeline.family import run_family
-    from dqc_plugin.pipeline.run import RunResult, run
+    from dqc_plugin.pipeline.runner import RunResult, run
 
-_HOMES = {"RunResult": "run", "run": "run", "run_family": "family"}
+_HOMES = {"RunResult": "runner", "run": "runner", "run_family": "family"}
 __all__ = ["RunResult", "run", "run_family"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # over the submodule of the same name, which the import has put there
-    return value
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dqc_plugin.errors import RunError, ScheduleError
 from dqc_plugin.pipeline.folder import FolderInUse
 from dqc_plugin.pipeline.reporter import Reporter
-from dqc_plugin.pipeline.run import run
+from dqc_plugin.pipeline.runner import run
 from dqc_plugin.schedule import Cell, Family, Schedule, build_model, resolve
 
 
