@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,13 +16,23 @@ class KeptIndices:
     """The weights of a tensor that are not zero.
 
     size: weights in the tensor.
-    positions: int64 (n,), ascending, in the flattened tensor; None if every weight is kept.
+    positions: int64 (n,), in the flattened tensor; None if every weight is kept. Encoders take them ascending;
+        decoders may give them in any order.
     indices: uint8 (n,), the codeword of each.
+    shape: of the tensor, if known: a coder may look for rows and columns that are alike.
     """
 
     size: int
     positions: NDArray[np.int64] | None
     indices: NDArray[np.uint8]
+    shape: tuple[int, ...] = ()
+
+    def ascending(self) -> KeptIndices:
+        """The same with ascending positions."""
+        if self.positions is None:
+            return self
+        order = np.argsort(self.positions)
+        return replace(self, positions=self.positions[order], indices=self.indices[order])
 
 
 @dataclass(frozen=True)
