@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dqc_plugin.artifact.cursor import Cursor, text
 from dqc_plugin.artifact.dtypes import code_of, dtype_of
 from dqc_plugin.coding import huffman, varint
+from dqc_plugin.coding.cursor import Cursor, text
 from dqc_plugin.errors import ArtifactError
 
 _EXACT, _QUANTIZED, _ALIAS = range(3)

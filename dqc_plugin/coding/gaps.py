@@ -16,17 +16,25 @@ WIDTHS = range(2, 9)
 
 
 def encode(positions: NDArray[np.int64], size: int, width: int) -> NDArray[np.uint8]:
-    """Ascending positions (n,) in a tensor of ``size`` weights as fields (n + fillers,)."""
-    filler = (1 << width) - 1
+    """Ascending positions (n,) in a tensor of ``size`` weights as fields (n + fillers,) of ``width`` bits."""
+    return to_fields(positions, size, (1 << width) - 1)
+
+
+def decode(fields: NDArray[np.uint8], count: int, size: int, width: int) -> NDArray[np.int64]:
+    """The ``count`` positions of fields; ArtifactError if they are not that many or do not fill ``size`` weights."""
+    return to_positions(fields, count, size, (1 << width) - 1)
+
+
+def to_fields(positions: NDArray[np.int64], size: int, filler: int) -> NDArray[np.uint8]:
+    """:func:`encode` with any filler (1 to 255)."""
     fillers, rests = np.divmod(_gaps(positions, size), filler)
     fields = np.full(len(positions) + int(fillers.sum()), filler, np.uint8)
     fields[np.cumsum(fillers[:-1] + 1) - 1] = rests[:-1]
     return fields
 
 
-def decode(fields: NDArray[np.uint8], count: int, size: int, width: int) -> NDArray[np.int64]:
-    """The ``count`` positions of fields; ArtifactError if they are not that many or do not fill ``size`` weights."""
-    filler = (1 << width) - 1
+def to_positions(fields: NDArray[np.uint8], count: int, size: int, filler: int) -> NDArray[np.int64]:
+    """:func:`decode` with any filler."""
     is_kept = fields != filler
     ends = np.cumsum(fields + is_kept, dtype=np.int64)
     reached = int(ends[-1]) if len(ends) else 0

@@ -49,7 +49,7 @@ def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[byt
     mask = np.zeros(size, np.uint8)
     mask[positions] = 1
     yield bytes([_MASK]) + symbols.encode(mask, 2, entropy_coded, least)
-    if entropy_coded and _come_in_runs(positions):
+    if entropy_coded and come_in_runs(positions):
         yield bytes([_MASK]) + symbols.encode_runs(mask, least)
     for width in {gaps.narrowest(positions, size)} | ({_ENTROPY_CODED_WIDTH} if entropy_coded else set()):
         fields = gaps.encode(positions, size, width)
@@ -57,7 +57,7 @@ def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[byt
         yield head + symbols.encode(fields, 1 << width, entropy_coded, least)
 
 
-def _come_in_runs(positions: NDArray[np.int64]) -> bool:
+def come_in_runs(positions: NDArray[np.int64]) -> bool:
     """True if most kept weights stand next to another, as when whole filters are pruned."""
     return int(np.count_nonzero(np.diff(positions) == 1)) * 4 > len(positions) * 3
 
