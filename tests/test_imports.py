@@ -20,7 +20,7 @@ ALLOWED = {
     "pruners": {"codebooks"},
     "quantizers": {"codebooks"},
     "pipeline": {"codebooks", "quantizers", "pruners", "schedule", "artifact", "models", "data"},
-    "report": set(),
+    "report": {"artifact", "codebooks", "coding"},
     "cli": {"pipeline", "artifact", "schedule", "report"},
 }
 EVERYWHERE = {"errors", "registry", "builtins"}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from dqc_plugin.schedule import LayerPlan, Totals
+    from dqc_plugin.schedule import Family, LayerPlan, Schedule, Totals
 
 _PIPED_WIDTH = 120
 _LEFT = ("layer", "pruner", "quantizer", "freeze")
@@ -33,15 +34,38 @@ def check(
     file: Annotated[Path, typer.Argument(help="The schedule, a YAML file.")],
     set: Annotated[list[str] | None, typer.Option(help="Override a key: stages.1.sparsity=0.9")] = None,
 ) -> None:
-    """Check a schedule and show what each layer gets and how many bytes that should take."""
-    from dqc_plugin.schedule import build_model, load_schedule, resolve, totals
+    """Check a schedule and show what each layer gets and how many bytes that should take; of a family, the runs."""
+    from dqc_plugin.schedule import load_family
 
-    schedule = load_schedule(file, set or [])
-    model = build_model(schedule)
-    plans = resolve(schedule, model)
+    family = load_family(file, set or [])
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
+    if family.axes:
+        console.print(_runs(family))
+    else:
+        _show(family.cells[0].schedule, console)
+
+
+def _runs(family: Family) -> Table:
+    from dqc_plugin.schedule import build_model, resolve, totals
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("run", overflow="fold")
+    table.add_column("stages", overflow="fold")
+    table.add_column("expected\nbytes", justify="right")
+    for cell in family.cells:
+        model = build_model(cell.schedule)
+        total = totals(resolve(cell.schedule, model), model)
+        table.add_row(cell.schedule.name, escape(cell.schedule.overview), f"{total.expected_bytes:,}")
+    return table
+
+
+def _show(schedule: Schedule, console: Console) -> None:
+    from dqc_plugin.schedule import build_model, resolve, totals
+
+    model = build_model(schedule)
+    plans = resolve(schedule, model)
     console.print(f"{schedule.name}: {schedule.overview}", highlight=False, soft_wrap=True, markup=False)
     console.print(_table(plans, totals(plans, model)))
     console.print(_summary(totals(plans, model)), highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from dqc_plugin.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from dqc_plugin.report import Document, Row
+    from dqc_plugin.report import Document, Row, Run
     from dqc_plugin.schedule import Family
 
 _PIPED_WIDTH = 140
@@ -25,50 +26,52 @@ def compare(
     what: Annotated[list[Path], typer.Argument(help="Run folders, or one schedule file with a matrix.")],
     out: Annotated[Path | None, typer.Option(help="Where a family's runs are; runs/<family> unless given.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="Override a key of the family: train.epochs=2")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write plain numbers as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Plot accuracy against file size, as PNG and SVG.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for tables, layers and plot; runs that are in its table.json already are not run again."
+        ),
+    ] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="Only show what is finished.")] = False,
 ) -> None:
     """Compare runs: mean and spread over seeds, size, ratio, and what the paper says. A family runs what is missing."""
-    from dqc_plugin import report
+    from dqc_plugin.report import (
+        Other,
+        make_document,
+        make_rows,
+        read_known,
+        read_runs,
+        require_matplotlib,
+        write_report,
+    )
+    from dqc_plugin.schedule import load_family
 
-    if plot:
-        report.require_matplotlib()
+    if report:
+        require_matplotlib()
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
     failed: list[str] = []
+    command = f"dqc {shlex.join(sys.argv[1:])}"
     if len(what) == 1 and not what[0].is_dir():
-        name, rows, failed = _family(what[0], out, set or [], no_run, console)
+        family = load_family(what[0], set or [])
+        folder = out or Path("runs") / family.name
+        known = read_known(report)
+        failed = [] if no_run else _run(family, folder, known, console)
+        others = [Other(**other.model_dump()) for other in family.others]
+        document = make_document(family.name, command, _rows(family, folder, known), others)
     elif out or set or no_run:
         raise ConfigError("--out, --set and --no-run are for a family; run folders are only read")
     else:
-        name, rows = "comparison", report.make_rows([(run.labels, run, None) for run in report.read_runs(what)])
-    document = report.make_document(name, f"dqc {shlex.join(sys.argv[1:])}", rows)
+        document = make_document("comparison", command, make_rows([(run.labels, run, None) for run in read_runs(what)]))
     console.print(_table(document))
-    for path, write in ((markdown, report.write_markdown), (csv, report.write_csv), (json, report.write_json)):
-        if path:
-            write(document, path)
-    if plot:
-        report.write_plot(document, plot)
+    if report:
+        write_report(document, report)
     if failed:
         raise RunError("\n".join(failed))
 
 
-def _family(
-    file: Path, out: Path | None, overrides: list[str], no_run: bool, console: Console
-) -> tuple[str, list[Row], list[str]]:
-    from dqc_plugin.schedule import load_family
-
-    family = load_family(file, overrides)
-    folder = out or Path("runs") / family.name
-    failed = [] if no_run else _run(family, folder, console)
-    return family.name, _rows(family, folder), failed
-
-
-def _run(family: Family, folder: Path, console: Console) -> list[str]:
+def _run(family: Family, folder: Path, known: Mapping[str, Run], console: Console) -> list[str]:
     from dqc_plugin.cli.progress import TerminalReporter
     from dqc_plugin.pipeline import run_family
 
@@ -80,17 +83,19 @@ def _run(family: Family, folder: Path, console: Console) -> list[str]:
             lambda number, cell: console.print(
                 f"{cell.schedule.name} ({number + 1} of {len(family.cells)})", markup=False, highlight=False
             ),
+            known,
         )
 
 
-def _rows(family: Family, folder: Path) -> list[Row]:
+def _rows(family: Family, folder: Path, known: Mapping[str, Run]) -> list[Row]:
     from dqc_plugin.report import Published, make_rows, read_run
 
     return make_rows(
         [
             (
                 cell.labels,
-                read_run(folder / cell.schedule.name, cell.labels, cell.schedule.digest()),
+                read_run(folder / cell.schedule.name, cell.labels, cell.schedule.digest())
+                or known.get(cell.schedule.digest()),
                 Published(**cell.reference.model_dump()) if cell.reference else None,
             )
             for cell in family.cells

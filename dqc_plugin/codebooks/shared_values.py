@@ -42,7 +42,7 @@ class SharedValues:
         """
         wide = self.values.to(weights.dtype).to(torch.float64)
         midpoints = (wide[1:] + wide[:-1]) / 2
-        return torch.bucketize(weights.to(torch.float64), midpoints, out_int32=True).to(torch.uint8)
+        return torch.bucketize(weights.to(torch.float64).contiguous(), midpoints, out_int32=True).to(torch.uint8)
 
     def decode(self, indices: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """The value of each index, in a dtype (that of the values unless told)."""

@@ -14,9 +14,11 @@ from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.context import Context
 from dqc_plugin.pipeline.evaluate import same_outputs
 from dqc_plugin.pipeline.state import NetworkState
+from dqc_plugin.pipeline.unused import zero_unused
 from dqc_plugin.schedule import CoderStage
 
 _MOST_VALUES = 256
+_BATCH = 500
 
 
 def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
@@ -26,6 +28,9 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
     """
     path = context.folder.path / stage.file
     records = codebook_records(state)
+    if stage.unused == "zero":
+        data = context.training_data(_BATCH).epoch(context.schedule.seed, 0)
+        state = replace(state, weights=zero_unused(state.weights, state.into(context.make_model()), data))
     if stage.unquantized == "bfloat16":
         state = replace(state, weights=_rounded(state.weights, records))
     save(path, state.weights, records, coder=stage.name)

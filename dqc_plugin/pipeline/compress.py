@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from dqc_plugin.pipeline.context import Context
+from dqc_plugin.pipeline.distillation import find_distillation
 from dqc_plugin.pipeline.fit import Fit, TrainingStep
 from dqc_plugin.pipeline.losses import make_training_step
 from dqc_plugin.pipeline.optimizers import make_optimizer
@@ -21,6 +22,7 @@ from dqc_plugin.pruners.masks import combine, hold_masks, nonzero_masks
 from dqc_plugin.quantizers.chain import settle
 from dqc_plugin.quantizers.config_list import quantizer_config_list
 from dqc_plugin.quantizers.export import export_model
+from dqc_plugin.quantizers.lean_wrapper import make_lean
 from dqc_plugin.registry import lookup
 from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 
@@ -45,7 +47,7 @@ def run_pruner(context: Context, number: int, stage: PrunerStage, state: Network
         fit(model, make_optimizer(model.parameters(), stage.train))
     masks = combine(state.masks, nonzero_masks(pruner))
     settle(pruner)
-    return NetworkState(cpu_weights(export_model(pruner)), masks, state.calibration)
+    return NetworkState(cpu_weights(fit.finished(export_model(pruner))), masks, state.calibration)
 
 
 def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: NetworkState) -> NetworkState:
@@ -56,12 +58,15 @@ def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: N
     quantizer = _build_quantizer(context, stage, state, model, evaluator)
     _bind(fit, quantizer)
     _, calibration = quantizer.compress(None, stage.train.epochs)
-    return NetworkState(cpu_weights(export_model(quantizer)), state.masks, {**state.calibration, **calibration})
+    return NetworkState(
+        cpu_weights(fit.finished(export_model(quantizer))), state.masks, {**state.calibration, **calibration}
+    )
 
 
 def make_fit(context: Context, number: int, stage: Any) -> Fit:
     """The training loop of a stage."""
-    return Fit(context, number, stage.train, make_training_step(stage.train.loss, context.loss))
+    distillation = find_distillation(context, number, stage.train.distill)
+    return Fit(context, number, stage.train, make_training_step(stage.train.loss, context.loss, distillation))
 
 
 def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
@@ -84,8 +89,10 @@ def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
 
 
 def _bind(fit: Fit, compressor: Compressor) -> None:
+    make_lean(compressor._module_wrappers.values())
     fit.save = lambda: save_progress(compressor)
     fit.load = lambda saved: load_progress(compressor, saved)
+    fit.follow_weights = getattr(compressor, "refresh", fit.follow_weights)
 
 
 def _build_quantizer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from dqc_plugin.errors import RunError, ScheduleError
@@ -14,12 +14,17 @@ from dqc_plugin.schedule import Cell, Family, Schedule, build_model, resolve
 
 
 def run_family(
-    family: Family, out: Path, reporter: Reporter | None = None, begin: Callable[[int, Cell], None] | None = None
+    family: Family,
+    out: Path,
+    reporter: Reporter | None = None,
+    begin: Callable[[int, Cell], None] | None = None,
+    known: Container[str] = (),
 ) -> list[str]:
     """Run every cell that is not finished into ``out/<cell name>``; stages that cells share are trained once.
 
     begin: told the number (from 0) of each cell that is run. A cell that fails does not stop the others; one that
     another process is running is left to it, so that several processes share the work.
+    known: digests of schedules that were run elsewhere.
     Gives what went wrong, a text for each cell that failed. Raises ScheduleError, before anything runs, for settings
     that do not fit the network.
     """
@@ -27,7 +32,7 @@ def run_family(
     folders = [cell_folder(out, cell) for cell in family.cells]
     failed: list[str] = []
     for number, (cell, folder) in enumerate(zip(family.cells, folders, strict=True)):
-        if is_finished(folder, cell.schedule):
+        if cell.schedule.digest() in known or is_finished(folder, cell.schedule):
             continue
         if begin:
             begin(number, cell)

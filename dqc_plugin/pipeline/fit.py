@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dqc_plugin.errors import RunError
+from dqc_plugin.pipeline.averaging import WeightAverage
+from dqc_plugin.pipeline.batch_norm import estimate_batch_norm
+from dqc_plugin.pipeline.compilation import compiled
 from dqc_plugin.pipeline.context import Context, TrainingData
 from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import load_checkpoint, save_checkpoint
@@ -32,6 +35,7 @@ class Fit:
     number: the stage's place in the schedule, from 0.
     save, load: what a compressor keeps beside the model's state.
     held: masks of earlier stages, for a stage whose compressor does not know them.
+    follow_weights: what is to happen when the weights' average has taken their place.
     """
 
     context: Context
@@ -41,27 +45,52 @@ class Fit:
     save: Callable[[], Any] = lambda: None
     load: Callable[[Any], None] = lambda saved: None
     held: Masks = field(default_factory=dict)
+    follow_weights: Callable[[], None] = lambda: None
+    average: WeightAverage | None = None
+    forward: nn.Module | None = None
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
         """Train the epochs that are left and evaluate after each; RunError if the loss is not a number."""
         step = training_step or self.training_step
         data = self.context.training_data(self.settings.batch_size)
+        if self.context.schedule.compile:
+            self.forward = compiled(model, self.context.device)
+        if self.settings.weight_averaging is not None:
+            self.average = WeightAverage(model, self.settings.weight_averaging.decay)
         for epoch in range(self._resume(model, optimizer), self.settings.epochs):
             started = time.perf_counter()
             loss = self._train_epoch(model, optimizer, step, data, epoch)
             metric = self.context.metric(model, self.context.evaluation)
             self._record(epoch, loss, metric, time.perf_counter() - started)
             self._save(model, optimizer, epoch + 1)
+        if self.average is not None:
+            self.average.replace_weights()
+            self.follow_weights()
 
     def warm_up(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, steps: int) -> None:
         """Train so many steps, without checkpoints, for a pruner that looks at gradients before it prunes."""
-        data = self.context.training_data(self.settings.batch_size)
         model.train()
-        epochs = -(-steps // len(data))
+        for batch in self._batches_beside_training(steps):
+            self._step(model, optimizer, step, batch)
+
+    def finished(self, plain: nn.Module) -> nn.Module:
+        """The stage's network without wrappers, its batch norm estimated anew if the settings say so."""
+        count = self.settings.batch_norm_batches
+        if count:
+            estimate_batch_norm(plain, (self._placed(inputs) for inputs, _ in self._batches_beside_training(count)))
+        return plain
+
+    def _batches_beside_training(self, count: int) -> Iterator[Batch]:
+        data = self.context.training_data(self.settings.batch_size)
+        epochs = -(-count // len(data))
         stream = (self.number + 1) * _EPOCHS_OF_A_STAGE - epochs
         batches = (batch for epoch in range(epochs) for batch in data.epoch(self.context.schedule.seed, stream + epoch))
-        for batch in itertools.islice(batches, steps):
-            self._step(model, optimizer, step, batch)
+        return itertools.islice(batches, count)
+
+    def _placed(self, inputs: Tensor) -> Tensor:
+        inputs = inputs.to(self.context.device)
+        is_image = self.context.schedule.channels_last and inputs.dim() == 4
+        return inputs.contiguous(memory_format=torch.channels_last) if is_image else inputs
 
     def _train_epoch(
         self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, data: TrainingData, epoch: int
@@ -75,6 +104,8 @@ class Fit:
         for index, batch in enumerate(batches):
             self._set_learning_rate(optimizer, epoch * len(data) + index, len(data))
             total += self._step(model, optimizer, step, batch)
+            if self.average is not None:
+                self.average.update()
         loss = float(total) / max(len(data), 1)
         if loss != loss or loss in (float("inf"), float("-inf")):
             raise RunError(f"stages[{self.number}]: the loss is {loss} in epoch {epoch + 1}; lower the learning rate")
@@ -82,11 +113,9 @@ class Fit:
 
     def _step(self, model: nn.Module, optimizer: Optimizer, step: TrainingStep, batch: Batch) -> Tensor:
         schedule, device = self.context.schedule, self.context.device
-        inputs, labels = batch[0].to(device), batch[1].to(device)
-        if schedule.channels_last and inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs, labels = self._placed(batch[0]), batch[1].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-            loss = step((inputs, labels), model)
+            loss = step((inputs, labels), model if self.forward is None else self.forward)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip_norm is not None:
@@ -112,15 +141,15 @@ class Fit:
         self.context.reporter.record(record)
 
     def _save(self, model: nn.Module, optimizer: Optimizer, epochs_done: int) -> None:
-        save_checkpoint(
-            self.context.folder.epoch_of_stage(self.number),
-            {
-                "epochs_done": epochs_done,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "compressor": self.save(),
-            },
-        )
+        content = {
+            "epochs_done": epochs_done,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "compressor": self.save(),
+        }
+        if self.average is not None:
+            content["average"] = self.average.to_checkpoint()
+        save_checkpoint(self.context.folder.epoch_of_stage(self.number), content)
 
     def _resume(self, model: nn.Module, optimizer: Optimizer) -> int:
         saved = load_checkpoint(self.context.folder.epoch_of_stage(self.number))
@@ -129,4 +158,6 @@ class Fit:
         load_model_state(model, saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         self.load(saved["compressor"])
+        if self.average is not None:
+            self.average.load_checkpoint(saved["average"])
         return int(saved["epochs_done"])

@@ -11,16 +11,25 @@ from dqc_plugin.schedule import compressible_layers
 from dqc_plugin.schedule.settings import Loss
 
 OutputLoss = Callable[[Tensor, Tensor], Tensor]
+Distillation = Callable[[Tensor, Tensor, Tensor], Tensor]  # of loss, inputs, outputs
 Batch = tuple[Tensor, Tensor]
 
 
-def make_training_step(settings: Loss, own_loss: OutputLoss | None) -> Callable[[Batch, nn.Module], Tensor]:
-    """``step(batch, model) -> loss``; the user's loss takes the place of the cross entropy, not of the terms."""
+def make_training_step(
+    settings: Loss, own_loss: OutputLoss | None, distillation: Distillation | None = None
+) -> Callable[[Batch, nn.Module], Tensor]:
+    """``step(batch, model) -> loss``; the user's loss takes the place of the cross entropy, not of the terms.
+
+    distillation: what a teacher adds to the loss of the labels; the terms on the weights are not its matter.
+    """
     of_outputs = own_loss or nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
 
     def step(batch: Batch, model: nn.Module) -> Tensor:
         inputs, labels = batch
-        loss: Tensor = of_outputs(model(inputs), labels)
+        outputs = model(inputs)
+        loss: Tensor = of_outputs(outputs, labels)
+        if distillation is not None:
+            loss = distillation(loss, inputs, outputs)
         return loss + _penalty(model, settings) if settings.l1 or settings.l2 else loss
 
     return step

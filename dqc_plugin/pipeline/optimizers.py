@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import nni
 import torch
@@ -18,10 +19,18 @@ _CLASSES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.opt
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainSettings) -> Optimizer:
     """The optimizer of a stage, traced so that NNI can build it again for a wrapped model."""
-    arguments = settings.optimizer.model_dump(exclude={"name"})
+    arguments = settings.optimizer.model_dump(exclude={"name", "weight_decay_on"})
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer: Optimizer = nni.trace(_CLASSES[settings.optimizer.name])(trainable, **arguments)
+    groups = _groups(trainable) if settings.optimizer.weight_decay_on == "weights" else trainable
+    optimizer: Optimizer = nni.trace(_CLASSES[settings.optimizer.name])(groups, **arguments)
     return optimizer
+
+
+def _groups(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Matrices and kernels, and, without weight decay, vectors and scalars: biases, batch norm."""
+    weights = {"params": [parameter for parameter in parameters if parameter.dim() > 1]}
+    others = {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0}
+    return [group for group in (weights, others) if group["params"]]
 
 
 def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:

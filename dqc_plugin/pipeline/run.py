@@ -15,6 +15,7 @@ from torch import nn
 
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.pipeline.code import run_coder
+from dqc_plugin.pipeline.compilation import require_compiler
 from dqc_plugin.pipeline.compress import make_fit, run_pruner, run_quantizer
 from dqc_plugin.pipeline.context import (
     Context,
@@ -85,6 +86,8 @@ def run(
     if checked.threads:
         torch.set_num_threads(checked.threads)
     device = pick_device(checked)
+    if checked.compile:
+        require_compiler(device)
     make_model = model_factory(checked, model, device)
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
@@ -179,8 +182,9 @@ def _run_training(context: Context, number: int, stage: TrainStage, state: Netwo
     if stage.checkpoint is not None:
         state = NetworkState(starting_weights(Path(stage.checkpoint), state.weights))
     model = state.into(context.make_model())
-    make_fit(context, number, stage)(model, make_optimizer(model.parameters(), stage.train))
-    return NetworkState(cpu_weights(model), state.masks, state.calibration)
+    fit = make_fit(context, number, stage)
+    fit(model, make_optimizer(model.parameters(), stage.train))
+    return NetworkState(cpu_weights(fit.finished(model)), state.masks, state.calibration)
 
 
 def _end_stage(context: Context, number: int, state: NetworkState, result: dict[str, Any]) -> None:

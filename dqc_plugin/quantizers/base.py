@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.quantizers.chain import has_pruned, settle
 from dqc_plugin.quantizers.export import export_model
+from dqc_plugin.quantizers.lean_wrapper import make_lean
 from dqc_plugin.quantizers.optimizer_check import check_optimizer
 from dqc_plugin.quantizers.selection import Config, check_selection
 from dqc_plugin.quantizers.settings import without_own_keys
@@ -96,6 +97,10 @@ class CodebookQuantizer(Quantizer):
             raise ConfigError("compress needs an evaluator to train with; without training, use compress(0, None)")
         model, calibration = super().compress(max_steps, max_epochs)
         return model, calibration
+
+    def wrap_model(self) -> None:
+        super().wrap_model()
+        make_lean(self._module_wrappers.values())
 
     def export_model(self) -> nn.Module:
         """A plain copy of the model, masks and codebooks applied, without NNI's wrappers."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dqc_plugin.quantizers.base import CodebookQuantizer
+from torch import nn
+
+from dqc_plugin.quantizers.base import CalibrationConfig, CodebookQuantizer
 from dqc_plugin.quantizers.options import DQCOptions, SQCOptions
 from dqc_plugin.quantizers.power_of_two import PowerOfTwoTarget
 from dqc_plugin.quantizers.selection import Config
+
+_OWN_KEYS = {"zero", "range", "gradient", "freeze_oscillating_above"}
 
 
 class DQCQuantizer(CodebookQuantizer):
@@ -16,18 +20,31 @@ class DQCQuantizer(CodebookQuantizer):
 
     Parameters are those of ``CodebookQuantizer``. Keys of ``target_settings``, for example
     ``{"weight": {"zero": True, "freeze_after_steps": 1000}}``: ``zero``, ``range``, ``gradient``,
-    ``refresh_every_steps``, ``freeze_after_steps``, ``freeze_after_epochs`` (see ``PowerOfTwoSettings``).
+    ``refresh_every_steps``, ``freeze_after_steps``, ``freeze_after_epochs``, ``freeze_oscillating_above``,
+    ``start_bits`` (see ``PowerOfTwoSettings``).
     """
 
     target_type = PowerOfTwoTarget
+    targets: list[PowerOfTwoTarget]  # type: ignore[assignment]
+
+    def compress(self, max_steps: int | None, max_epochs: int | None) -> tuple[nn.Module, CalibrationConfig]:
+        """Train for so many steps or epochs; the wrapped model and the calibration config. 0 trains not at all."""
+        for target in self.targets:
+            if max_steps is not None:
+                target.begin(max_steps)
+            elif max_epochs is not None and (max_epochs == 0 or target.steps_per_epoch is not None):
+                target.begin(max_epochs * (target.steps_per_epoch or 0))
+        return super().compress(max_steps, max_epochs)
 
     @staticmethod
     def config_entry(options: SQCOptions) -> Config:
         """What a schedule says of a layer, as NNI's ``config_list`` says it."""
         when = options.codebook.model_dump(exclude_none=True) if isinstance(options, DQCOptions) else {}
+        if isinstance(options, DQCOptions) and options.start_bits is not None and options.start_bits > options.bits:
+            when["start_bits"] = options.start_bits
         return {
             "target_names": ["weight"],
             "quant_dtype": f"int{options.bits}",
             "granularity": "out_channel" if options.granularity == "per_channel" else "default",
-            "target_settings": {"weight": {**options.model_dump(include={"zero", "range", "gradient"}), **when}},
+            "target_settings": {"weight": {**options.model_dump(include=_OWN_KEYS, exclude_none=True), **when}},
         }

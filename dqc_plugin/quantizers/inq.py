@@ -125,8 +125,8 @@ class INQTarget(PerTensorTarget):
         fixed = self.latent.numel() if self.mask is None else int((self.mask != 0).sum())
         count = round(fraction * fixed) - (fixed - int(free.sum()))
         if count > 0:
-            order = self.magnitudes().masked_fill_(~free, -1.0).flatten()
-            self.fixed.view(-1)[order.topk(count, sorted=False).indices] = True
+            order = self.magnitudes().masked_fill_(~free, -1.0)
+            self.fixed.logical_or_(_largest(order, count))
             self.values.copy_(torch.where(free & self.fixed, self._nearest(), self.values))
         self._fraction = fraction
         self._hold()
@@ -151,6 +151,13 @@ class INQTarget(PerTensorTarget):
     def _load_progress(self) -> None:
         super()._load_progress()
         self._fraction = 0.0  # the next portion counts what is fixed
+
+
+def _largest(values: Tensor, count: int) -> Tensor:
+    """True at exactly so many of the values, bool of their shape."""
+    chosen = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
+    chosen[values.flatten().topk(count, sorted=False).indices] = True
+    return chosen.view(values.shape)
 
 
 class INQQuantizer(CodebookQuantizer):

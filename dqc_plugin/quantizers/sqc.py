@@ -8,7 +8,7 @@ from dqc_plugin.errors import ConfigError
 from dqc_plugin.quantizers.dqc import DQCQuantizer
 from dqc_plugin.quantizers.selection import Config
 
-_WHEN = ("refresh_every_steps", "freeze_after_steps", "freeze_after_epochs")
+_WHEN = ("refresh_every_steps", "freeze_after_steps", "freeze_after_epochs", "start_bits")
 
 
 class SQCQuantizer(DQCQuantizer):

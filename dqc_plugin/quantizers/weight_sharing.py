@@ -108,9 +108,9 @@ class WeightSharingTarget(CodebookTarget):
     @torch.no_grad()
     def _share(self, codebook: SharedValues) -> None:
         self.centroids.copy_(codebook.values)
-        weights, indices = self.latent.reshape(-1), self.indices.view(-1)
-        for part, places in zip(torch.split(weights, _AT_ONCE), torch.split(indices, _AT_ONCE), strict=True):
-            places.copy_(codebook.assign(part))
+        parts = torch.split(self.latent.reshape(-1), _AT_ONCE)
+        indices = torch.cat([codebook.assign(part) for part in parts])
+        self.indices.copy_(indices.view(self.indices.shape))
 
 
 class WeightSharingQuantizer(CodebookQuantizer):

@@ -1,14 +1,16 @@
 """Tables and plots of finished runs, from the files in their folders."""
 
 from dqc_plugin.report.document import Document, make_document
-from dqc_plugin.report.plot import require_matplotlib, write_plot
-from dqc_plugin.report.rows import Published, Row, Spread, make_rows
+from dqc_plugin.report.known import read_known
+from dqc_plugin.report.plot import require_matplotlib
+from dqc_plugin.report.rows import Other, Published, Row, Spread, make_rows
 from dqc_plugin.report.runs import Run, read_run, read_runs
 from dqc_plugin.report.table import columns, table_rows
-from dqc_plugin.report.writers import write_csv, write_json, write_markdown
+from dqc_plugin.report.writers import write_report
 
 __all__ = [
     "Document",
+    "Other",
     "Published",
     "Row",
     "Run",
@@ -16,12 +18,10 @@ __all__ = [
     "columns",
     "make_document",
     "make_rows",
+    "read_known",
     "read_run",
     "read_runs",
     "require_matplotlib",
     "table_rows",
-    "write_csv",
-    "write_json",
-    "write_markdown",
-    "write_plot",
+    "write_report",
 ]

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dqc_plugin.report.rows import Row, Spread
+from dqc_plugin.report.known import as_record
+from dqc_plugin.report.rows import Other, Row, Spread
 
 
 @dataclass(frozen=True)
 class Document:
-    """name: of the family or the comparison. command: what makes this document again."""
+    """name: of the family or the comparison. command: what makes this document again. others: other methods."""
 
     name: str
     command: str
     rows: tuple[Row, ...]
+    others: tuple[Other, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -43,11 +45,12 @@ class Document:
             "command": self.command,
             **self.facts,
             "rows": [_row_dict(row) for row in self.rows],
+            "others": [asdict(other) for other in self.others],
         }
 
 
-def make_document(name: str, command: str, rows: Sequence[Row]) -> Document:
-    return Document(name, command, tuple(rows))
+def make_document(name: str, command: str, rows: Sequence[Row], others: Sequence[Other] = ()) -> Document:
+    return Document(name, command, tuple(rows), tuple(others))
 
 
 def _row_dict(row: Row) -> dict[str, Any]:
@@ -61,17 +64,7 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "ratio": _rounded(row.ratio),
         "published": asdict(row.published) if row.published else None,
         "difference_percent": _rounded(row.difference_percent),
-        "runs": [
-            {
-                "name": run.name,
-                "seed": run.seed,
-                "accuracy_percent": _rounded(run.accuracy_percent),
-                "bytes": run.bytes,
-                "seconds": round(run.seconds, 1),
-                "digest": run.digest,
-            }
-            for run in row.runs
-        ],
+        "runs": [as_record(run) for run in row.runs],
     }
 
 

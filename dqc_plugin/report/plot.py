@@ -46,12 +46,18 @@ def write_plot(document: Document, path: Path) -> list[Path]:
         areas = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (title, series) in zip(areas, panels.items(), strict=True):
             _draw_panel(axes, title, series)
+            _draw_others(axes, document)
+            _label_sizes(axes)
         areas[0].set_ylabel("accuracy, %")
         handles = {
             label: handle for axes in areas for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
         figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 5), frameon=False
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=min(len(handles), 2 + len(panels)),
+            frameon=False,
         )
         return [_save(figure, path, ending) for ending in (".png", ".svg")]
 
@@ -101,7 +107,15 @@ def _draw_panel(axes: Axes, title: str, series: Series) -> None:
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0.12)
-    _label_sizes(axes)
+
+
+def _draw_others(axes: Axes, document: Document) -> None:
+    placed = [(other.bytes, other) for other in document.others if other.bytes]
+    for number, (size, other) in enumerate(placed):
+        colour = _COLOURS[-1 - number % len(_COLOURS)]
+        axes.scatter(
+            [size], [other.accuracy_percent], marker="x", s=36, color=colour, label=f"{other.name} (published)"
+        )
 
 
 def _draw_line(axes: Axes, name: str, points: list[tuple[str, Row]], colour: str, marker: str) -> None:

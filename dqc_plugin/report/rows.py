@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from dqc_plugin.report.runs import Run
 
@@ -28,11 +29,19 @@ class Spread:
 
 @dataclass(frozen=True)
 class Published:
-    """What others published of a row: accuracy 0 to 100; bytes and source where known."""
+    """What others published of a row: accuracy 0 to 100; bytes and source where known; figures of layers by name."""
 
     accuracy_percent: float
     bytes: int | None = None
     source: str | None = None
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Other(Published):
+    """What others published of another method."""
+
+    name: str = ""
 
 
 @dataclass(frozen=True)

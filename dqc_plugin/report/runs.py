@@ -17,8 +17,9 @@ class Run:
     """One finished run.
 
     labels: what tells it from the runs beside it. accuracy_percent: at its end, 0 to 100; float_percent: after float
-    training, None without such a stage. bytes, ratio: of the compressed file, None without one. measured_on: test or
-    validation. schedule: in canonical form. environment: as in environment.json, {} if there is none.
+    training, None without such a stage. bytes, ratio: of the compressed file, None without one; file: where it
+    is, if it is still there. measured_on: test
+    or validation. schedule: in canonical form. environment: as in environment.json, {} if there is none.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Run:
     seed: int
     accuracy_percent: float
     float_percent: float | None
+    file: Path | None
     bytes: int | None
     ratio: float | None
     epochs: tuple[int, ...]
@@ -60,6 +62,7 @@ def read_run(folder: Path, labels: Mapping[str, str] | None = None, digest: str 
         seed=schedule["seed"],
         accuracy_percent=100 * stages[-1]["metric"],
         float_percent=100 * trained[-1]["metric"] if trained else None,
+        file=_existing(folder / stages[-1]["file"]) if "file" in stages[-1] else None,
         bytes=stages[-1].get("bytes"),
         ratio=stages[-1].get("ratio"),
         epochs=tuple(epochs for stage in schedule["stages"] for epochs in _epochs(stage)),
@@ -88,6 +91,10 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 def _relabelled(run: Run, label: str) -> Run:
     return Run(**{**vars(run), "labels": {"run": label}})
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
 
 
 def _without_seed(schedule: Mapping[str, Any]) -> dict[str, Any]:

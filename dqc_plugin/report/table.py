@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dqc_plugin.report.document import Document
-from dqc_plugin.report.rows import Row, Spread
+from dqc_plugin.report.rows import Other, Row, Spread
 
 _FIGURES = ("n", "accuracy %", "least..most", "float %", "bytes", "ratio", "paper %", "difference")
 
@@ -16,15 +18,24 @@ def columns(document: Document) -> list[str]:
 def table_rows(document: Document) -> list[list[str]]:
     """One text for each column and row; ``-`` where there is no figure."""
     shown = _shown(document)
-    return [
+    own = [
         [*(row.labels.get(axis, "-") for axis in document.axes), *(_figures(row)[name] for name in shown)]
         for row in document.rows
     ]
+    return [*own, *(_other_row(other, document.axes, shown) for other in document.others)]
 
 
 def _shown(document: Document) -> list[str]:
     figures = [_figures(row) for row in document.rows]
-    return [name for name in _FIGURES if any(row[name] != "-" for row in figures)]
+    has_published = "paper %" if document.others else None
+    return [name for name in _FIGURES if name == has_published or any(row[name] != "-" for row in figures)]
+
+
+def _other_row(other: Other, axes: Sequence[str], shown: Sequence[str]) -> list[str]:
+    source = f"{other.name} ({other.source})" if other.source else other.name
+    figures = {"paper %": f"{other.accuracy_percent:.2f}", "bytes": f"{other.bytes:,}" if other.bytes else "-"}
+    labels = [source, *("" for _ in axes[1:])] if axes else []
+    return [*labels, *(figures.get(name, "-") for name in shown)]
 
 
 def _figures(row: Row) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A comparison as a Markdown, CSV or JSON file."""
+"""A comparison as a folder of tables and a plot."""
 
 from __future__ import annotations
 
@@ -10,15 +10,34 @@ from typing import Any
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.report.document import Document
+from dqc_plugin.report.layers import layer_columns, layer_rows
+from dqc_plugin.report.plot import write_plot
 from dqc_plugin.report.table import columns, table_rows
+
+
+def write_report(document: Document, folder: Path) -> None:
+    """table.md, table.csv and table.json; where runs have files also plot.png and plot.svg.
+
+    layers.md is written where all these files are at hand.
+    """
+    write_markdown(document, folder / "table.md")
+    write_csv(document, folder / "table.csv")
+    write_json(document, folder / "table.json")
+    runs = [run for row in document.rows for run in row.runs if run.bytes is not None]
+    if runs:
+        write_plot(document, folder / "plot")
+    if runs and all(run.file for run in runs):
+        write_layers(document, folder / "layers.md")
 
 
 def write_markdown(document: Document, path: Path) -> None:
     """A table, and below it the command, seeds, epochs, versions, machine and date."""
-    names = columns(document)
-    lines = [f"## {document.name}", "", _line(names), _line(_rule(document, names))]
-    lines += [_line(row) for row in table_rows(document)]
-    _write(path, "\n".join([*lines, "", *_facts(document)]) + "\n")
+    _write_table(document, path, columns(document), table_rows(document))
+
+
+def write_layers(document: Document, path: Path) -> None:
+    """The same for the layers of the compressed files."""
+    _write_table(document, path, layer_columns(document), layer_rows(document))
 
 
 def write_csv(document: Document, path: Path) -> None:
@@ -38,12 +57,17 @@ def write_json(document: Document, path: Path) -> None:
     _write(path, json.dumps(document.as_dict(), indent=2, ensure_ascii=False) + "\n")
 
 
+def _write_table(document: Document, path: Path, names: list[str], rows: list[list[str]]) -> None:
+    lines = [f"## {document.name}", "", _line(names), _line(_rule(document, names)), *map(_line, rows)]
+    _write(path, "\n".join([*lines, "", *_facts(document)]) + "\n")
+
+
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _rule(document: Document, names: list[str]) -> list[str]:
-    return ["---" if name in document.axes else "---:" for name in names]
+    return ["---" if name in ("layer", *document.axes) else "---:" for name in names]
 
 
 def _facts(document: Document) -> list[str]:

@@ -34,7 +34,7 @@ def find_options(kind: Literal["pruner", "quantizer"], name: str) -> type[BaseMo
     Raises RegistryError for an unknown name, ScheduleError for options that share a key with every stage.
     """
     options: type[BaseModel] = lookup(kind, name).load_options() or _PLAIN[kind]
-    taken = {*TRAIN_KEYS, "layers", kind} & set(options.model_fields)
+    taken = {*TRAIN_KEYS, "layers", "preset", kind} & set(options.model_fields)
     if taken:
         shared = ", ".join(sorted(taken))
         raise ScheduleError(f"the options of {name!r} use keys that every stage has ({shared}): rename them")

@@ -14,7 +14,7 @@ from dqc_plugin.schedule.merge import Data
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.problems import Origin, Problems
 from dqc_plugin.schedule.read import read_schedule
-from dqc_plugin.schedule.reference import Entry, Reference, find_reference, read_references
+from dqc_plugin.schedule.reference import Entry, Other, Reference, find_reference, read_others, read_references
 
 SEED = "seed"
 
@@ -30,11 +30,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Family:
-    """axes: ``{axis: its choices}`` in the order of the file. cells: every combination, the last axis fastest."""
+    """axes: ``{axis: its choices}`` in the order of the file. cells: every combination, the last axis fastest.
+
+    others: published figures of other methods.
+    """
 
     name: str
     axes: Mapping[str, tuple[str, ...]]
     cells: tuple[Cell, ...]
+    others: tuple[Other, ...] = ()
 
 
 def load_family(source: Path | str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Family:
@@ -50,11 +54,12 @@ def load_family(source: Path | str | Mapping[str, Any], overrides: Sequence[str]
     problems = Problems(origin)
     axes = read_axes(data.pop("matrix"), problems) if "matrix" in data else []
     entries = read_references(data.pop("reference", []), axes, problems)
+    others = read_others(data.pop("others", []), problems)
     problems.raise_if_any()
     expanded = list(expand(data, origin, axes, problems))
     problems.raise_if_any()
     cells = _read_cells(expanded, entries)
-    return Family(str(data["name"]), {axis.name: tuple(c.label for c in axis.choices) for axis in axes}, cells)
+    return Family(str(data["name"]), {axis.name: tuple(c.label for c in axis.choices) for axis in axes}, cells, others)
 
 
 def _read_cells(expanded: list[tuple[dict[str, str], Data, Origin]], entries: list[Entry]) -> tuple[Cell, ...]:

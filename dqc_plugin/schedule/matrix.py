@@ -21,7 +21,7 @@ from dqc_plugin.schedule.wording import shown
 
 _EXAMPLE = "'bits: {stages.1.bits: [3, 4, 5]}'"
 _LABEL = re.compile(r"[A-Za-z0-9._-]+")
-_OWN_KEYS = ("name", "matrix", "reference", "include")
+_OWN_KEYS = ("name", "matrix", "reference", "others", "include")
 
 
 @dataclass(frozen=True)

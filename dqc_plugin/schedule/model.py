@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from dqc_plugin.schedule.canonical import canonical_data
 from dqc_plugin.schedule.settings import Frozen
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import Placed, Stage
@@ -25,7 +26,10 @@ class Header(Frozen):
 
     precision: of the training step; bfloat16 is autocast, weights and evaluation stay in float32.
     channels_last: the memory format of images and kernels, faster for convolutions on most machines.
+    compile: torch.compile for the forward pass of the training step, on a GPU with CUDA graphs.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"compile"})
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(_file_safe)]
@@ -34,6 +38,7 @@ class Header(Frozen):
     threads: int | None = Field(None, ge=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
+    compile: bool = False
 
 
 class Schedule(Header, Placed):
@@ -56,7 +61,7 @@ class Schedule(Header, Placed):
 
         Keys under ``train`` at the top are gone: each stage has its own.
         """
-        simple = self.model_dump(mode="json", include=set(Header.model_fields))
+        simple = canonical_data(Header(**{key: getattr(self, key) for key in Header.model_fields}))
         named = {key: _flat(spec) for key, spec in (("model", self.model), ("data", self.data)) if spec}
         return {**simple, **named, "stages": [stage.canonical() for stage in self.stages]}
 

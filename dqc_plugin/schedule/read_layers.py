@@ -18,9 +18,12 @@ PATTERN = "re:"
 
 
 def read_layers(
-    data: Any, model: type[BaseModel], stage: Data, stage_keys: Keys, problems: Problems
+    data: Any, model: type[BaseModel], stage: Data, stage_keys: Keys, problems: Problems, stage_is_valid: bool = True
 ) -> dict[str, BaseModel | None]:
-    """Selector -> complete options (the stage's with the overrides), None where the layer is left out."""
+    """Selector -> complete options (the stage's with the overrides), None where the layer is left out.
+
+    stage_is_valid: False if the stage's own options are wrong and have been told.
+    """
     keys: Keys = (*stage_keys, "layers")
     if not isinstance(data, dict):
         problems.add(keys, f"must be a mapping from layers to options, not {shown(data)}")
@@ -28,7 +31,7 @@ def read_layers(
     rules = {}
     for selector, rule in data.items():
         _check_pattern(selector, (*keys, selector), problems)
-        rules[selector] = _read_rule(rule, model, stage, (*keys, selector), problems)
+        rules[selector] = _read_rule(rule, model, stage, (*keys, selector), problems, stage_is_valid)
     return rules
 
 
@@ -40,7 +43,9 @@ def _check_pattern(selector: str, keys: Keys, problems: Problems) -> None:
             problems.add(keys, f"is not a valid regular expression: {error}")
 
 
-def _read_rule(rule: Any, model: type[BaseModel], stage: Data, keys: Keys, problems: Problems) -> BaseModel | None:
+def _read_rule(
+    rule: Any, model: type[BaseModel], stage: Data, keys: Keys, problems: Problems, stage_is_valid: bool
+) -> BaseModel | None:
     if rule in (SKIP, {SKIP: True}):
         return None
     if not isinstance(rule, dict):
@@ -55,4 +60,7 @@ def _read_rule(rule: Any, model: type[BaseModel], stage: Data, keys: Keys, probl
     free = {key: value for key, value in rule.items() if key in overridable or key not in model.model_fields}
     own = keep_known(free, [*overridable, SKIP], keys, problems, nested_keys(model))
     # What is wrong with the stage's own options is told there, not again for each layer.
-    return validate(model, overlay(stage, own), problems, lambda inner: (*keys, *inner) if inner[0] in own else None)
+    elsewhere = keys if stage_is_valid else None
+    return validate(
+        model, overlay(stage, own), problems, lambda inner: (*keys, *inner) if inner[0] in own else elsewhere
+    )

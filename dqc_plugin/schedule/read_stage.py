@@ -12,6 +12,7 @@ from dqc_plugin.registry import lookup
 from dqc_plugin.schedule.components import check_checkpoint, find_options
 from dqc_plugin.schedule.keys import keep_known, nested_keys
 from dqc_plugin.schedule.merge import Data, locator, overlay
+from dqc_plugin.schedule.presets import with_preset
 from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.read_layers import read_layers
 from dqc_plugin.schedule.read_train import NESTED, read_train
@@ -33,6 +34,7 @@ def read_stage(data: Any, keys: Keys, schedule_name: Any, defaults: Data, proble
     kind = _kind(data, keys, problems)
     if kind is None:
         return None
+    data = with_preset(kind, data, keys, problems)
     if kind == "coder":
         return _read_coder(data, keys, schedule_name, problems)
     if kind == "train":
@@ -72,6 +74,9 @@ def _read_train_stage(data: Data, keys: Keys, defaults: Data, problems: Problems
         return None
     if checkpoint is not None and keys != ("stages", 0):
         problems.add((*inside, "checkpoint"), "a checkpoint can only start a schedule, in its first stage")
+    if train.distill is not None and keys == ("stages", 0):
+        place = (*inside, "distill") if "distill" in own else ("train", "distill")
+        problems.add(place, "the first stage has no network to learn from; give it to later stages (null: not here)")
     if train.epochs == 0 and checkpoint is None:
         problems.add((*inside, "epochs"), "must be at least 1 (or give a checkpoint to start from)")
     return TrainStage(checkpoint=checkpoint if isinstance(checkpoint, str) else None, train=train)
@@ -89,19 +94,20 @@ def _read_compress(
     known = keep_known(data, valid, keys, problems, {**nested_keys(options_model), **NESTED})
     own = {key: known[key] for key in options_model.model_fields if key in known}
     options = validate(options_model, own, problems, lambda inner: (*keys, *inner))
-    layers = read_layers(known.get("layers", {}), options_model, own, keys, problems)
+    layers = read_layers(known.get("layers", {}), options_model, own, keys, problems, options is not None)
     train = _read_training({key: known[key] for key in TRAIN_KEYS if key in known}, keys, defaults, problems)
     if options is None or train is None:
         return None
     stage_model = PrunerStage if kind == "pruner" else QuantizerStage
     stage = stage_model(name=name, options=options, layers=layers, train=train)
     _check_sparsity(stage, keys, problems)
+    _check_start_bits(stage.options, keys, problems)
     check_epochs(stage, keys, problems)
     return stage
 
 
 def _read_coder(data: Data, keys: Keys, schedule_name: Any, problems: Problems) -> CoderStage | None:
-    known = keep_known(data, ("coder", "file", "unquantized"), keys, problems)
+    known = keep_known(data, ("coder", "file", "unquantized", "unused"), keys, problems)
     name = known.pop("coder")
     if _find(lambda: lookup("coder", name), name, (*keys, "coder"), problems) is None:
         return None
@@ -132,6 +138,12 @@ def _find(find: Callable[[], Any], name: Any, keys: Keys, problems: Problems) ->
 def _check_sparsity(stage: PrunerStage | QuantizerStage, keys: Keys, problems: Problems) -> None:
     if isinstance(stage, PrunerStage) and not stage.layers and _lacks_sparsity(stage.options):
         problems.add((*keys, "sparsity"), "is required, for the stage or for each layer under 'layers'")
+
+
+def _check_start_bits(options: BaseModel, keys: Keys, problems: Problems) -> None:
+    start, bits = getattr(options, "start_bits", None), getattr(options, "bits", 0)
+    if start is not None and start <= bits:
+        problems.add((*keys, "start_bits"), f"must be above bits ({bits}), not {start}")
 
 
 def _lacks_sparsity(options: BaseModel) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -14,7 +14,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class SGD(Frozen):
+class Decaying(Frozen):
+    """Common to all optimizers. weight_decay_on: all parameters, or weights only: no biases, no batch norm."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"weight_decay_on"})
+
+    weight_decay_on: Literal["all", "weights"] = "all"
+
+
+class SGD(Decaying):
     name: Literal["sgd"] = "sgd"
     lr: float = Field(0.05, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -32,14 +40,14 @@ class SGD(Frozen):
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Adam(Frozen):
+class Adam(Decaying):
     name: Literal["adam"] = "adam"
     lr: float = Field(1e-3, gt=0)
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), strict=False)
     weight_decay: float = Field(0.0, ge=0)
 
 
-class AdamW(Frozen):
+class AdamW(Decaying):
     name: Literal["adamw"] = "adamw"
     lr: float = Field(1e-3, gt=0)
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), strict=False)
@@ -106,6 +114,19 @@ class CrossEntropy(Frozen):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
 
 
+class Distill(Frozen):
+    """Learn from the network of the last train stage too: (1 - weight) loss + weight T^2 KL at temperature T."""
+
+    weight: float = Field(0.5, gt=0, le=1)
+    temperature: float = Field(4.0, gt=0)
+
+
+class WeightAveraging(Frozen):
+    """The stage ends with the moving average of its weights; decay is that of the average for each step."""
+
+    decay: float = Field(0.999, gt=0, lt=1)
+
+
 Optimizer = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]
 LRSchedule = Annotated[Constant | Cosine | Step | MultiStep | OneCycle, Field(discriminator="name")]
 Loss = CrossEntropy
@@ -119,7 +140,14 @@ CHOICES: dict[str, tuple[type[Frozen], ...]] = {
 
 
 class TrainSettings(Frozen):
-    """How one stage trains, complete: its own keys over those of the schedule's ``train`` over these defaults."""
+    """How one stage trains, complete: its own keys over those of the schedule's ``train`` over these defaults.
+
+    distill, weight_averaging: None leaves it out.
+    batch_norm_batches: the stage ends with batch norm's statistics averaged over so many training batches; 0 leaves
+        those of the training.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"distill", "weight_averaging", "batch_norm_batches"})
 
     epochs: int = Field(0, ge=0)
     batch_size: int = Field(128, ge=1)
@@ -127,6 +155,9 @@ class TrainSettings(Frozen):
     lr_schedule: LRSchedule = Constant()
     loss: Loss = CrossEntropy()
     gradient_clip_norm: float | None = Field(None, gt=0)
+    distill: Distill | None = None
+    weight_averaging: WeightAveraging | None = None
+    batch_norm_batches: int = Field(0, ge=0)
 
     @property
     def duration(self) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SerializeAsAny
 from typing_extensions import Self
 
+from dqc_plugin.schedule.canonical import canonical_data
 from dqc_plugin.schedule.problems import Origin
 from dqc_plugin.schedule.settings import Frozen, TrainSettings
 
@@ -50,7 +51,7 @@ class TrainStage(Placed):
         return f"train{start}, {self.train.duration}"
 
     def canonical(self) -> dict[str, Any]:
-        return {"train": {"checkpoint": self.checkpoint, **_dump(self.train)}}
+        return {"train": {"checkpoint": self.checkpoint, **canonical_data(self.train)}}
 
 
 class _CompressStage(Placed):
@@ -67,8 +68,13 @@ class _CompressStage(Placed):
         return f"{self.name}, {self.train.duration}"
 
     def _canonical(self, kind: str) -> dict[str, Any]:
-        layers = {selector: SKIP if rule is None else _overrides(rule) for selector, rule in self.layers.items()}
-        return {kind: self.name, **_dump(self.options), "layers": layers, **_dump(self.train)}
+        layers = {selector: SKIP if rule is None else self._overrides(rule) for selector, rule in self.layers.items()}
+        return {kind: self.name, **canonical_data(self.options), "layers": layers, **canonical_data(self.train)}
+
+    def _overrides(self, rule: BaseModel) -> dict[str, Any]:
+        """The keys of a layer, those too that it puts back to a default that its stage has left."""
+        said = {*canonical_data(self.options), *canonical_data(rule)} & per_layer_keys(rule)
+        return {key: value for key, value in rule.model_dump(mode="json").items() if key in said}
 
 
 class PrunerStage(_CompressStage):
@@ -90,12 +96,14 @@ class CoderStage(Placed):
 
     unquantized: floats that no quantizer has (biases, batch norm) are kept exactly, or rounded to bfloat16: half the
         bytes. They load as float32 either way.
+    unused: parameters that no output depends on (a gradient of exactly zero on all training images) are kept, or zero.
     """
 
     kind: Literal["coder"] = "coder"
     name: str
     file: Annotated[str, AfterValidator(_plain_file_name)]
     unquantized: Literal["exact", "bfloat16"] = "exact"
+    unused: Literal["keep", "zero"] = "keep"
 
     @property
     def title(self) -> str:
@@ -103,7 +111,8 @@ class CoderStage(Placed):
         return f"{self.name} into {self.file}"
 
     def canonical(self) -> dict[str, Any]:
-        return {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
+        said = {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
+        return said if self.unused == "keep" else {**said, "unused": self.unused}
 
 
 Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(discriminator="kind")]
@@ -114,12 +123,3 @@ def per_layer_keys(options: BaseModel | type[BaseModel]) -> frozenset[str]:
     """The options that a layer may override: ``PER_LAYER`` of the class, all if it names none."""
     kind = options if isinstance(options, type) else type(options)
     return frozenset(getattr(kind, "PER_LAYER", kind.model_fields))
-
-
-def _overrides(rule: BaseModel) -> dict[str, Any]:
-    return {key: value for key, value in _dump(rule).items() if key in per_layer_keys(rule)}
-
-
-def _dump(part: BaseModel) -> dict[str, Any]:
-    dumped: dict[str, Any] = part.model_dump(mode="json")
-    return dumped

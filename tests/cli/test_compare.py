@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import statistics
 from pathlib import Path
 
 import pytest
 from test_cli import dqc
+
+import dqc_plugin
 
 FAMILY = """\
 version: 1
@@ -23,7 +26,11 @@ matrix:
   bits: {stages.1.bits: [3, 5]}
   seed: {seed: [0, 1]}
 reference:
-- {bits: 5, accuracy_percent: 90.5}
+- bits: 5
+  accuracy_percent: 90.5
+  layers: {fc1: {kept_percent: 8, weight_bits: [5, 4.5], index_bits: [5, 4.5], rate_percent: [2.7, 2.45]}}
+others:
+- {name: Elsewhere, accuracy_percent: 91.2, bytes: 3030, source: a paper}
 """
 
 
@@ -32,14 +39,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("matplotlib")
     folder = tmp_path_factory.mktemp("compare")
     (folder / "small.yml").write_text(FAMILY)
-    files = ("--markdown", "t.md", "--csv", "t.csv", "--json", "t.json", "--plot", "t.png")
-    output, _ = dqc("compare", "small.yml", *files, cwd=folder)
+    output, _ = dqc("compare", "small.yml", "--report", "t", cwd=folder)
     assert "small-5-seed1 (4 of 4)" in output and "90.50" in output
     return folder
 
 
 def test_every_cell_has_its_run_and_seeds_become_rows(finished: Path) -> None:
-    document = json.loads((finished / "t.json").read_text())
+    document = json.loads((finished / "t/table.json").read_text())
     records = [
         json.loads((finished / "runs/small" / f"small-5-seed{seed}" / "records.jsonl").read_text().splitlines()[-1])
         for seed in (0, 1)
@@ -56,19 +62,30 @@ def test_every_cell_has_its_run_and_seeds_become_rows(finished: Path) -> None:
 
 
 def test_the_tables_say_the_same(finished: Path) -> None:
-    with (finished / "t.csv").open() as file:
+    with (finished / "t/table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    document = json.loads((finished / "t.json").read_text())
+    document = json.loads((finished / "t/table.json").read_text())
     assert [float(row["bytes_mean"]) for row in rows] == [row["bytes"]["mean"] for row in document["rows"]]
     assert rows[0]["paper_accuracy_percent"] == "" and rows[1]["paper_accuracy_percent"] == "90.5"
-    text = (finished / "t.md").read_text()
+    text = (finished / "t/table.md").read_text()
     assert "| bits | n | accuracy % | least..most | float % | bytes | ratio | paper % | difference |" in text
+    assert "| Elsewhere (a paper) | - | - | - | - | 3,030 | - | 91.20 | - |" in text
     assert "- Seeds: 0, 1" in text and "- Epochs of the stages: 1 + 1" in text
 
 
 def test_the_plot_is_written_twice(finished: Path) -> None:
-    assert (finished / "t.png").read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (finished / "t.svg").read_text()
+    assert (finished / "t/plot.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (finished / "t/plot.svg").read_text()
+
+
+def test_layers_stand_beside_what_is_published(finished: Path) -> None:
+    lines = (finished / "t" / "layers.md").read_text().splitlines()
+    at = lines.index("| fc1 | 5, published | - | 8.0 | 5.0 | 4.5 | 5.0 | 4.5 | 2.70 | 2.45 |")
+    files = [finished / "runs" / "small" / f"small-5-seed{seed}" / "tiny.dqc" for seed in (0, 1)]
+    sizes = [dqc_plugin.inspect(file).layers[0].sizes for file in files]
+    bits = statistics.fmean(size.index_bits_coded for size in sizes)
+    assert lines[at + 1].startswith("| fc1 | 5 | 19,200 |") and f"| 5.0 | {bits:.1f} |" in lines[at + 1]
+    assert [line for line in lines if line.startswith("| total | 3 |")]
 
 
 def test_the_float_network_is_trained_once_for_a_seed(finished: Path) -> None:
@@ -79,14 +96,31 @@ def test_the_float_network_is_trained_once_for_a_seed(finished: Path) -> None:
 
 def test_runs_are_compared_by_folder(finished: Path) -> None:
     folders = sorted((finished / "runs" / "small").iterdir())
-    dqc("compare", *folders, "--json", "runs.json", cwd=finished)
-    rows = json.loads((finished / "runs.json").read_text())["rows"]
+    dqc("compare", *folders, "--report", "runs-table", cwd=finished)
+    rows = json.loads((finished / "runs-table/table.json").read_text())["rows"]
     assert [(row["labels"]["run"], row["n"]) for row in rows] == [("small-3", 2), ("small-5", 2)]
 
 
 def test_no_run_only_reads(finished: Path) -> None:
     output, _ = dqc("compare", "small.yml", "--no-run", "--set", "matrix.seed.seed=[0, 1, 7]", cwd=finished)
     assert "2 of 3" in output and not (finished / "runs" / "small" / "small-3-seed7").exists()
+
+
+def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "t", tmp_path / "t")
+    shutil.copy(finished / "small.yml", tmp_path)
+    output, _ = dqc("compare", "small.yml", "--report", "t", "--set", "matrix.seed.seed=[0]", cwd=tmp_path)
+    assert not (tmp_path / "runs").exists() and "90.50" in output
+    before, after = (json.loads((folder / "t/table.json").read_text())["rows"] for folder in (finished, tmp_path))
+    assert [row["runs"] for row in after] == [row["runs"][:1] for row in before]
+    (tmp_path / "t" / "table.json").write_text("{}")
+    _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
+    assert "table.json: is not a table of dqc compare" in error
+
+
+def test_check_shows_the_runs(finished: Path) -> None:
+    output, _ = dqc("check", "small.yml", cwd=finished)
+    assert "small-3-seed0" in output and "small-5-seed1" in output and "dqc" in output
 
 
 def test_errors(finished: Path) -> None:

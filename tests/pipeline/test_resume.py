@@ -92,6 +92,35 @@ def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "stage",
     [
+        {"quantizer": "dqc", "distill": {"weight": 0.5, "temperature": 4}},
+        {"quantizer": "dqc", "weight_averaging": {"decay": 0.99}, "batch_norm_batches": 20},
+        {"quantizer": "dqc", "optimizer": {"weight_decay": 0.01, "weight_decay_on": "weights"}},
+        {"pruner": "agp", "sparsity": 0.5, "weight_averaging": {"decay": 0.9}},
+        {"quantizer": "dqc", "bits": 3, "start_bits": 5},
+        {"quantizer": "sqc", "bits": 3, "freeze_oscillating_above": 0.02},
+    ],
+    ids=lambda stage: next(reversed(stage)),
+)
+def test_training_options_resume_too(schedule: Mapping, tmp_path: Path, stage: Mapping) -> None:
+    schedule["model"] = {"name": "resnet20", "width": 4, "in_channels": 1}
+    last = [{"quantizer": "dqc", "epochs": 1}] if "pruner" in stage else []
+    schedule["stages"] = [
+        {"train": {"epochs": 1}},
+        {**stage, "epochs": 2},
+        *last,
+        {"coder": "huffman", "file": "a.dqc"},
+    ]
+    undisturbed = dqc_plugin.run(schedule, tmp_path / "undisturbed")
+    run_and_die(schedule, tmp_path / "killed", 1, 2, "step")
+    run_and_die(schedule, tmp_path / "killed", 1, 2, "epoch")
+    resumed = dqc_plugin.run(schedule, tmp_path / "killed")
+    assert undisturbed.file is not None and resumed.file is not None
+    assert resumed.file.read_bytes() == undisturbed.file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
         {"pruner": "taylor", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
         {"pruner": "slim", "sparsity": 0.5, "epochs": 2, "training_steps": 3},
         {"pruner": "movement", "sparsity": 0.5, "epochs": 2, "cooldown_begin_step": 15},

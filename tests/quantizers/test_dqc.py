@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dqc_plugin import DQCQuantizer, SQCQuantizer
 from dqc_plugin.codebooks import from_record
 from dqc_plugin.errors import ConfigError, WeightError
+from dqc_plugin.quantizers.power_of_two import lowered_bits
 
 MakeEvaluator = Callable[[nn.Module], TorchEvaluator]
 Batch = tuple[Tensor, Tensor]
@@ -181,6 +182,47 @@ def test_a_state_dict_brings_codebook_and_progress(network: nn.Sequential, make_
 def test_bad_config_lists(network: nn.Sequential, entries: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DQCQuantizer(network, entries)
+
+
+def test_bits_fall_over_the_first_half_of_the_training(network: nn.Sequential, make_evaluator: MakeEvaluator) -> None:
+    quantizer = DQCQuantizer(network, config(3, start_bits=5), make_evaluator(network))
+    widths: list[int] = []
+    target, after_step = quantizer.targets[0], quantizer.after_step
+
+    def watch() -> None:
+        widths.append(target.bits)
+        assert len(target.fake_quantize(target.latent).unique()) <= target.codebook.size
+        after_step()
+
+    quantizer.after_step = watch  # type: ignore[method-assign]
+    _, calibration = quantizer.compress(16, None)
+    assert widths == [5] * 4 + [4] * 4 + [3] * 8
+    assert calibration["0"]["weight"]["bits"] == 3 and len(quantizer.export_model()[0].weight.unique()) <= 7
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(0, None), (None, 0)])
+def test_without_training_the_bits_are_those_of_the_end(
+    network: nn.Sequential, steps: int | None, epochs: int | None
+) -> None:
+    _, calibration = DQCQuantizer(network, config(3, start_bits=5)).compress(steps, epochs)
+    assert calibration["0"]["weight"]["bits"] == 3
+
+
+@pytest.mark.parametrize(("start", "final"), [(5, 3), (8, 2), (4, 3)])
+@pytest.mark.parametrize("total", [0, 1, 2, 5, 64, 1001])
+def test_lowered_bits_fall_one_by_one(start: int, final: int, total: int) -> None:
+    widths = [lowered_bits(start, final, step, total) for step in range(total + 1)]
+    assert widths == sorted(widths, reverse=True) and widths[total // 2 :] == [final] * (total + 1 - total // 2)
+    if total >= 64:
+        counts = [widths[: total // 2].count(width) for width in range(start, final, -1)]
+        assert widths[0] == start and max(counts) - min(counts) <= 1
+
+
+def test_start_bits_must_be_above_and_need_a_length(network: nn.Sequential) -> None:
+    with pytest.raises(ConfigError, match="0.weight: start_bits must be above the 5 bits"):
+        DQCQuantizer(copy.deepcopy(network), config(5, start_bits=5))
+    with pytest.raises(ConfigError, match=r"0.weight: start_bits needs to know how long .*compress"):
+        DQCQuantizer(network, config(3, start_bits=5)).after_step()
 
 
 def test_sqc_refuses_keys_of_a_changing_codebook(network: nn.Sequential) -> None:

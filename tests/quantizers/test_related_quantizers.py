@@ -131,8 +131,9 @@ def test_a_layer_of_zeros(network: nn.Sequential, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_from_a_schedule_to_a_file(name: str, tmp_path: Path) -> None:
-    model = {"name": "lenet300", "image_size": 8}
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_from_a_schedule_to_a_file(name: str, channels_last: bool, tmp_path: Path) -> None:
+    model = {"name": "lenet5" if channels_last else "lenet300", "image_size": 8}
     stages = [
         {"train": {"epochs": 1}},
         {"pruner": "level", "sparsity": 0.5, "epochs": 1},
@@ -143,7 +144,8 @@ def test_from_a_schedule_to_a_file(name: str, tmp_path: Path) -> None:
         "name": "tiny",
         "model": model,
         "data": "digits",
-        "train": {"batch_size": 256, "optimizer": {"name": "sgd", "lr": 0.02}},
+        "channels_last": channels_last,
+        "train": {"batch_size": 256, "optimizer": {"name": "sgd", "lr": 0.02}, "gradient_clip_norm": 1.0},
         "stages": [*stages, {"coder": "huffman", "file": "tiny.dqc"}],
     }
     result = dqc_plugin.run(schedule, tmp_path)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from dqc_plugin import registry
+from dqc_plugin import DQCQuantizer, registry
 from dqc_plugin.data.augmentation import AUGMENTATIONS
 from dqc_plugin.errors import ScheduleError
 from dqc_plugin.pruners.options import GradualOptions, MovementOptions, SlimOptions, TrainedOptions
@@ -27,6 +27,19 @@ class Mine:
         mode: Literal["fast", "exact"] = "fast"
 
 
+class Paired:
+    class Options(BaseModel):
+        low: int = 0
+        high: int = 9
+
+        @field_validator("high")
+        @classmethod
+        def _above(cls, high: int, info: ValidationInfo) -> int:
+            if high <= info.data.get("low", 0):
+                raise ValueError(f"must be above low ({info.data['low']}), not {high}")
+            return high
+
+
 class Bare:
     """A quantizer that says nothing of its options."""
 
@@ -39,7 +52,7 @@ class Greedy:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "_added", {})
-    for name, component in (("mine", Mine), ("bare", Bare), ("greedy", Greedy)):
+    for name, component in (("mine", Mine), ("paired", Paired), ("bare", Bare), ("greedy", Greedy)):
         registry.register("quantizer", name)(component)
     registry.register("pruner", "bare")(Bare)
     return None
@@ -64,6 +77,15 @@ def test_options_of_a_user_s_component_are_checked_and_kept() -> None:
     assert complaint(quantizer="mine", level=7) == "stages[1].level: unknown key; did you mean 'levels'?"
     assert complaint(quantizer="mine", layers={"fc": {"mode": "exact"}}) == (
         "stages[1].layers.fc.mode: holds for the whole stage; set it beside 'layers'"
+    )
+
+
+def test_a_layer_at_odds_with_an_option_of_its_stage_is_an_error() -> None:
+    assert complaint(quantizer="paired", high=5, layers={"fc": {"low": 7}}) == (
+        "stages[1].layers.fc: must be above low (7), not 5"
+    )
+    assert complaint(quantizer="paired", high=5, low=6, layers={"fc": {"low": 7}}) == (
+        "stages[1].high: must be above low (6), not 5"
     )
 
 
@@ -98,9 +120,11 @@ def test_defaults_are_the_paper_s() -> None:
         "granularity": "per_tensor",
         "range": "max",
         "gradient": "straight_through",
+        "freeze_oscillating_above": None,
+        "start_bits": None,
         "codebook": {"refresh_every_steps": 1, "freeze_after_steps": None, "freeze_after_epochs": None},
     }
-    assert set(SQCOptions.model_fields) == set(DQCOptions.model_fields) - {"codebook"}
+    assert set(SQCOptions.model_fields) == set(DQCOptions.model_fields) - {"codebook", "start_bits"}
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -161,3 +185,12 @@ def test_an_npz_file_and_its_arguments(tmp_path: Path, monkeypatch: pytest.Monke
     assert data is not None and data.arguments == {"classes": 7}
     with pytest.raises(ScheduleError, match=r"^data\.clases: unknown key; did you mean 'classes'\?$"):
         load_schedule({**common, "data": {"name": "my.npz", "clases": 7}})
+
+
+def test_start_bits_are_above_the_bits_of_the_end() -> None:
+    told = complaint(quantizer="dqc", bits=4, start_bits=4)
+    assert told == "stages[1].start_bits: must be above bits (4), not 4"
+    assert "start_bits: unknown key" in complaint(quantizer="sqc", start_bits=6)
+    wide = stage(quantizer="dqc", bits=3, start_bits=5, layers={"conv1": {"bits": 8}})
+    entries = [DQCQuantizer.config_entry(options) for options in (wide.options, wide.layers["conv1"])]
+    assert [entry["target_settings"]["weight"].get("start_bits") for entry in entries] == [5, None]

@@ -106,3 +106,20 @@ def test_the_paper_s_tables_have_all_cells_and_figures() -> None:
     published = [cell for cell in cells if cell.reference]
     assert (len(cells), len(published)) == (108, 54)
     assert {cell.labels["quantizer"] for cell in published} == {"dqc"}
+
+
+def test_other_methods_stand_beside_the_family(write: Write, good: str) -> None:
+    family = load_family(write(good + MATRIX + "others:\n- {name: A, accuracy_percent: 99.3, bytes: 3030}\n"))
+    assert [(other.name, other.accuracy_percent, other.bytes) for other in family.others] == [("A", 99.3, 3030)]
+    told = complaints(write, good + MATRIX + "others:\n- {name: A, accuracy: 99.3}\n")
+    assert "x.yml:28: others[0].accuracy: unknown key; did you mean 'accuracy_percent'?" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "published"),
+    [("cifar10-tables", 96, 48), ("cifar10-inq", 32, 24), ("cifar10-resnet20-ablation", 24, 0)],
+)
+def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int) -> None:
+    found = load_family(next(path for path in FAMILIES if path.stem == name)).cells
+    assert (len(found), sum(cell.reference is not None for cell in found)) == (cells, published)
+    assert len({str(cell.schedule.stages[0].canonical()) for cell in found}) == 1

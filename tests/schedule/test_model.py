@@ -100,6 +100,35 @@ def test_the_digest_stays_from_release_to_release() -> None:
     assert schedule.digest() == "75fdb6873eda374fc43812f99775e568f5fc94b4b2469efb79a675d0bfd2099f"
 
 
+def test_keys_that_came_later_change_no_digest_until_they_say_something() -> None:
+    stages: list[Any] = [{"train": {"epochs": 1}}, {"quantizer": "dqc", "epochs": 2, "layers": {"fc": {"bits": 3}}}]
+    schedule = {"version": 1, "name": "fixed", "stages": stages}
+    digest = "6a4fe503f1c96bf70d1b548ddbb636c2df7ceb2b35b912b6832f6cc1f253088c"
+    assert load_schedule(schedule).digest() == digest
+    stages[1].update(distill=None, weight_averaging=None, batch_norm_batches=0, optimizer={"weight_decay_on": "all"})
+    stages[1].update(freeze_oscillating_above=None, start_bits=None)
+    assert load_schedule({**schedule, "compile": False}).digest() == digest
+    assert load_schedule({**schedule, "compile": True}).digest() != digest
+    for key, value in {
+        "distill": {},
+        "weight_averaging": {},
+        "batch_norm_batches": 1,
+        "freeze_oscillating_above": 0.02,
+        "start_bits": 6,
+        "layers": {"fc": {"bits": 3, "start_bits": 6}},
+        "optimizer": {"weight_decay_on": "weights"},
+    }.items():
+        changed = load_schedule({**schedule, "stages": [stages[0], {**stages[1], key: value}]})
+        assert changed.digest() != digest, key
+        assert load_schedule(json.loads(json.dumps(changed.canonical()))) == changed
+
+
+def test_a_layer_that_goes_back_to_a_later_default_says_so() -> None:
+    stages = [{"train": {"epochs": 1}}, {"quantizer": "dqc", "start_bits": 6, "layers": {"fc": {"start_bits": None}}}]
+    schedule = load_schedule({"version": 1, "name": "fixed", "stages": stages})
+    assert load_schedule(json.loads(json.dumps(schedule.canonical()))) == schedule
+
+
 def test_a_schedule_is_read_only(write: Write, good: str) -> None:
     schedule = load_schedule(write(good))
     with pytest.raises(ValidationError):
@@ -112,10 +141,20 @@ def test_stages_carry_complete_settings_with_the_documented_defaults() -> None:
     assert TrainSettings().model_dump() == {
         "epochs": 0,
         "batch_size": 128,
-        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
+        "optimizer": {
+            "name": "sgd",
+            "lr": 0.05,
+            "momentum": 0.9,
+            "nesterov": False,
+            "weight_decay": 0.0,
+            "weight_decay_on": "all",
+        },
         "lr_schedule": {"name": "constant", "warmup_epochs": 0.0},
         "loss": {"name": "cross_entropy", "l1": 0.0, "l2": 0.0, "label_smoothing": 0.0},
         "gradient_clip_norm": None,
+        "distill": None,
+        "weight_averaging": None,
+        "batch_norm_batches": 0,
     }
 
 

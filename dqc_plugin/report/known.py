@@ -1,0 +1,38 @@
+"""Runs that an earlier report tells of, so that a family goes on without their folders, on any machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dqc_plugin.errors import RunError
+from dqc_plugin.report.runs import Run
+
+_LEFT_OUT = ("labels", "schedule", "file")
+
+
+def as_record(run: Run) -> dict[str, Any]:
+    """A run as plain data, without what its family or its folder tells."""
+    return {field.name: getattr(run, field.name) for field in fields(Run) if field.name not in _LEFT_OUT}
+
+
+def read_known(folder: Path | None) -> dict[str, Run]:
+    """The runs in a report's ``table.json`` by the digest of their schedule; none if there is no report.
+
+    Raises RunError for a file that is no such table.
+    """
+    path = folder / "table.json" if folder else None
+    if path is None or not path.exists():
+        return {}
+    try:
+        records = [record for row in json.loads(path.read_text(encoding="utf-8"))["rows"] for record in row["runs"]]
+        return {record["digest"]: _run(record) for record in records}
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: is not a table of dqc compare ({error}); delete it to run the family anew") from None
+
+
+def _run(record: Mapping[str, Any]) -> Run:
+    return Run(**{**record, "epochs": tuple(record["epochs"])}, labels={}, schedule={}, file=None)
