@@ -181,29 +181,35 @@ def _encode_classes(order: Classes) -> tuple[bytes, list[Segment]]:
 
 
 def _encode_gaps(places: Places, counts: list[int], sizes: list[int]) -> tuple[bytes, list[Segment]]:
-    """The smaller of geometric tables and tables of their own."""
     starts = np.cumsum([0, *sizes])
     split = np.split(places, np.cumsum(counts)[:-1])
     parts = [(part - start, size) for part, start, size in zip(split, starts, sizes, strict=False) if len(part)]
-    geometric = []
+    has_tables, tables, segments = _pays_for_tables(parts), b"", []
     for part, size in parts:
-        fields = gaps.to_fields(part, size, frequencies.filler_of(len(part), size))
-        geometric.append((fields, frequencies.geometric(len(part), size)))
-    own, tables = [], b""
+        if has_tables:
+            fields = gaps.to_fields(part, size, _FIELDS - 1)
+            table = frequencies.encode(np.bincount(fields, minlength=_FIELDS))
+            segments.append((fields, frequencies.take(Cursor(table), _FIELDS)))
+            tables += table
+        else:
+            fields = gaps.to_fields(part, size, frequencies.filler_of(len(part), size))
+            segments.append((fields, frequencies.geometric(len(part), size)))
+    return _gap_head(counts, segments) + bytes([has_tables]) + tables, segments
+
+
+def _pays_for_tables(parts: list[tuple[Places, int]]) -> bool:
+    """True if tables of their own and the gaps coded with them are smaller than with geometric tables."""
+    saved = 0.0
     for part, size in parts:
-        fields = gaps.to_fields(part, size, _FIELDS - 1)
-        table = frequencies.encode(np.bincount(fields, minlength=_FIELDS))
-        own.append((fields, frequencies.take(Cursor(table), _FIELDS)))
-        tables += table
-    if _bits(geometric) <= _bits(own) + 8 * len(tables):
-        return _gap_head(counts, geometric) + b"\x00", geometric
-    return _gap_head(counts, own) + b"\x01" + tables, own
+        histogram = gaps.Histogram.of(part, size)
+        geometric = frequencies.geometric(len(part), size)
+        saved += frequencies.bits(histogram.of_fields(len(geometric) - 1), geometric)
+        fields = histogram.of_fields(_FIELDS - 1)
+        table = frequencies.encode(fields)
+        saved -= frequencies.bits(fields, frequencies.take(Cursor(table), _FIELDS)) + 8 * len(table)
+    return saved > 0
 
 
 def _gap_head(counts: list[int], segments: list[Segment]) -> bytes:
     lengths = iter(len(fields) for fields, _ in segments)
     return b"".join(varint.put(kept) + (varint.put(next(lengths) - kept) if kept else b"") for kept in counts)
-
-
-def _bits(segments: list[Segment]) -> float:
-    return sum(frequencies.bits(np.bincount(symbols, minlength=len(table)), table) for symbols, table in segments)

@@ -6,24 +6,22 @@ from dqc_plugin.coding import ans, contexts, estimates
 from dqc_plugin.coding.coders import Coded, KeptIndices, huffman
 from dqc_plugin.coding.positions import come_in_runs
 
-_FEW_WEIGHTS = 1 << 16  # a tensor that is encoded both ways in a few milliseconds
-
 
 class BestCoder:
     """ANS with tables by context, or what ``huffman`` does: bit packing, Huffman codes of a mask or of gaps.
 
-    The smaller is told from histograms. Where these may err by more than they decide, in small tensors and those whose
-    weights come in runs, both are encoded.
+    The smaller is told from histograms. In small tensors a byte counts, and of weights that come in runs histograms
+    say nothing: these are encoded both ways.
     """
 
     def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
         if not kept.size:
             return huffman.encode(kept, codebook_size)
         plan, bits = contexts.choose(kept, codebook_size)
-        if kept.size <= _FEW_WEIGHTS or (kept.positions is not None and come_in_runs(kept.positions)):
+        if kept.size <= estimates.TRIED or (kept.positions is not None and come_in_runs(kept.positions)):
             both = ans.encode(kept, codebook_size, plan), huffman.encode(kept, codebook_size)
             return min((coded for coded in both if coded), key=lambda coded: len(coded.positions) + len(coded.indices))
-        is_smaller = bits / 8 <= estimates.huffman_bytes(kept, codebook_size)
+        is_smaller = bits / 8 <= huffman.estimate(kept, codebook_size)
         coded = ans.encode(kept, codebook_size, plan) if is_smaller else None
         return coded or huffman.encode(kept, codebook_size)
 

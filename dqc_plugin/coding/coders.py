@@ -89,6 +89,11 @@ class StreamCoder:
             symbols.encode(kept.indices, codebook_size, self.entropy_coded),
         )
 
+    def estimate(self, kept: KeptIndices, codebook_size: int) -> float:
+        """About the bytes of :meth:`encode` with entropy coding."""
+        of_indices = symbols.estimate(kept.indices, codebook_size, True)
+        return positions.estimate(kept.positions, kept.size) + of_indices
+
     def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
         places = positions.decode(coded.positions, count, size)
         return KeptIndices(size, places, symbols.decode(coded.indices, count, codebook_size))

@@ -1,55 +1,59 @@
-"""What ``huffman`` would take for a tensor, from histograms: at least so much, and little more."""
+"""What streams would take, from histograms: nothing is encoded to choose between forms."""
 
 from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import gaps
-from dqc_plugin.coding.coders import KeptIndices
-from dqc_plugin.coding.groups import group, most_in_a_byte
-from dqc_plugin.coding.one_table import code_lengths
-from dqc_plugin.coding.packed import packed_length, width_of
+TRIED = 1 << 15
+"""So many symbols are encoded in each form within a millisecond or two, and the smallest is kept: exact, and in tensors
+of few kilobytes a byte counts. Of more, the form is chosen by estimates."""
 
-_LONGEST_CODE = 15
 _SYMBOLS_PER_TABLE, _TABLE_BITS, _BITS_OF_A_LENGTH = 1 << 15, 100, 3
-_GAP_BITS = 8
-_MOST_KEPT_BY_GAPS = 0.3  # of all weights; a mask is smaller above
+Form = tuple[float, Callable[[], bytes]]
+"""About how many bytes, and what writes them."""
 
 
-def huffman_bytes(kept: KeptIndices, codebook_size: int) -> float:
-    """Bytes of a tensor's streams in the smallest of the forms whose size histograms tell.
+def smallest(forms: Iterable[Form], symbols: int) -> bytes:
+    """The smallest of the forms of so many symbols."""
+    if symbols <= TRIED:
+        return min((write() for _, write in forms), key=len)
+    _, write = min(forms, key=lambda form: form[0])
+    return write()
 
-    They do not tell the size of runs, as in the mask of a layer whose whole filters are pruned.
+
+def deflate_bytes(counts: NDArray[np.number[Any]]) -> float:
+    """Bytes that occur so often, as ``huffman.encode`` codes them.
+
+    That is with a code for all of them, although zlib makes a new one now and then, and with zlib's tables.
     """
-    values = min(_huffman(_grouped(kept.indices)), packed_length(len(kept.indices), width_of(codebook_size)))
-    if kept.positions is None:
-        return values
-    is_sparse = len(kept.positions) < _MOST_KEPT_BY_GAPS * kept.size
-    return values + (_gap_bytes if is_sparse else _mask_bytes)(kept.positions, kept.size)
+    counts = counts[counts > 0]
+    if not len(counts):
+        return 0.0
+    tables = -(-int(counts.sum()) // _SYMBOLS_PER_TABLE) * (_TABLE_BITS + _BITS_OF_A_LENGTH * len(counts))
+    return (_code_bits(counts.tolist()) + tables) / 8
 
 
-def _mask_bytes(positions: NDArray[np.int64], size: int) -> float:
-    mask = np.zeros(size, np.bool_)
-    mask[positions] = True
-    return _huffman(np.packbits(mask))
+def grouped_bytes(counts: NDArray[np.int64], together: int) -> float:
+    """The same for groups of so many symbols in a byte, taken as independent of each other."""
+    total = max(int(counts.sum()), 1)
+    joint = reduce(np.multiply.outer, [counts / total] * together)
+    return deflate_bytes(joint.reshape(-1) * (total / together))
 
 
-def _gap_bytes(positions: NDArray[np.int64], size: int) -> float:
-    return _huffman(gaps.encode(positions, size, _GAP_BITS))
-
-
-def _grouped(indices: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    used = np.flatnonzero(np.bincount(indices, minlength=1))
-    together = most_in_a_byte(len(used))
-    ranks = np.zeros(256, np.uint8)
-    ranks[used] = np.arange(len(used))
-    return group(ranks[indices], len(used), together) if together > 1 else indices
-
-
-def _huffman(symbols: NDArray[np.uint8]) -> float:
-    """One table, although zlib makes a new one for each so many symbols."""
-    counts = np.bincount(symbols, minlength=2)
-    bits = float((counts * code_lengths(counts, _LONGEST_CODE)).sum())
-    tables = -(-len(symbols) // _SYMBOLS_PER_TABLE) * (_TABLE_BITS + _BITS_OF_A_LENGTH * np.count_nonzero(counts))
-    return float(bits + tables) / 8
+def _code_bits(counts: list[float]) -> float:
+    """Bits of all symbols with a Huffman code: the weights of the inner nodes of its tree."""
+    if len(counts) == 1:
+        return counts[0]
+    bits = 0.0
+    heapq.heapify(counts)
+    while len(counts) > 1:
+        both = heapq.heappop(counts) + counts[0]
+        heapq.heapreplace(counts, both)
+        bits += both
+    return bits

@@ -7,12 +7,15 @@ fields account for the whole tensor but less than one filler: its size cannot be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dqc_plugin.errors import ArtifactError
 
 WIDTHS = range(2, 9)
+_LONG = 255
 
 
 def encode(positions: NDArray[np.int64], size: int, width: int) -> NDArray[np.uint8]:
@@ -27,10 +30,12 @@ def decode(fields: NDArray[np.uint8], count: int, size: int, width: int) -> NDAr
 
 def to_fields(positions: NDArray[np.int64], size: int, filler: int) -> NDArray[np.uint8]:
     """:func:`encode` with any filler (1 to 255)."""
-    fillers, rests = np.divmod(_gaps(positions, size), filler)
-    fields = np.full(len(positions) + int(fillers.sum()), filler, np.uint8)
-    fields[np.cumsum(fillers[:-1] + 1) - 1] = rests[:-1]
-    return fields
+    gaps = _gaps(positions, size)
+    long = np.flatnonzero(gaps >= filler)
+    fillers, rests = np.divmod(gaps[long], filler)
+    fields = gaps.astype(np.uint8)
+    fields[long] = rests
+    return np.insert(fields, np.repeat(long, fillers), filler)[:-1]
 
 
 def to_positions(fields: NDArray[np.uint8], count: int, size: int, filler: int) -> NDArray[np.int64]:
@@ -47,10 +52,29 @@ def to_positions(fields: NDArray[np.uint8], count: int, size: int, filler: int) 
     return positions
 
 
-def narrowest(positions: NDArray[np.int64], size: int) -> int:
-    """The field width that needs the fewest bits in all without entropy coding."""
-    gaps = _gaps(positions, size)
-    return min(WIDTHS, key=lambda width: width * (len(positions) + int((gaps // ((1 << width) - 1)).sum())))
+@dataclass(frozen=True)
+class Histogram:
+    """Gaps, with the one after the last position. short: how many (255,) are of each length; long: the others (n,)."""
+
+    short: NDArray[np.int64]
+    long: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, positions: NDArray[np.int64], size: int) -> Histogram:
+        gaps = _gaps(positions, size)
+        is_long = gaps >= _LONG
+        return cls(np.bincount(gaps[~is_long], minlength=_LONG), gaps[is_long])
+
+    def of_fields(self, filler: int) -> NDArray[np.int64]:
+        """How often each field (filler + 1,) occurs; the last gap has no rest, but counts as if it had."""
+        fillers, rests = np.divmod(self.long, filler)
+        folded = np.pad(self.short, (0, -_LONG % filler)).reshape(-1, filler)
+        counts = folded.sum(0) + np.bincount(rests, minlength=filler)
+        return np.append(counts, np.arange(len(folded)) @ folded.sum(1) + fillers.sum())
+
+    def narrowest(self) -> int:
+        """The field width that needs the fewest bits in all without entropy coding."""
+        return min(WIDTHS, key=lambda width: width * (int(self.of_fields((1 << width) - 1).sum()) - 1))
 
 
 def _gaps(positions: NDArray[np.int64], size: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy, estimates
+from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy
 from dqc_plugin.coding.best import best
 from dqc_plugin.coding.coders import huffman
 from dqc_plugin.errors import ArtifactError
@@ -123,7 +123,7 @@ def test_even_indices_are_packed() -> None:
 @pytest.mark.parametrize(("zeros", "codewords"), [(0.0, 16), (0.5, 31), (0.9, 31), (0.97, 7), (0.9, 256)])
 def test_the_estimate_of_huffman(zeros: float, codewords: int) -> None:
     kept = _network((500, 800), zeros, codewords)
-    assert estimates.huffman_bytes(kept, codewords) == pytest.approx(_size(huffman.encode(kept, codewords)), rel=0.01)
+    assert huffman.estimate(kept, codewords) == pytest.approx(_size(huffman.encode(kept, codewords)), rel=0.01)
 
 
 SMALL = [_network((20, 50), 0.8, 31, spread=2.0), _network((30, 40), 0.0, 15), _network((900,), 0.9, 7)]

@@ -26,8 +26,18 @@ def test_a_gap_is_fillers_and_a_rest() -> None:
 def test_the_narrowest_width_takes_the_fewest_bits(size: int, density: float, seed: int) -> None:
     positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
     lengths = {width: width * len(gaps.encode(positions, size, width)) for width in gaps.WIDTHS}
-    chosen = gaps.narrowest(positions, size)
+    chosen = gaps.Histogram.of(positions, size).narrowest()
     assert lengths[chosen] == min(lengths.values())
+
+
+@settings(deadline=None, max_examples=50)
+@given(size=st.integers(1, 3000), density=st.floats(0, 0.3), width=st.sampled_from(gaps.WIDTHS))
+def test_the_histogram_tells_the_fields(size: int, density: float, width: int) -> None:
+    positions = np.flatnonzero(np.random.default_rng(size).random(size) < density)
+    last_gap = size - 1 - int(positions.max(initial=-1))
+    expected = np.bincount(gaps.encode(positions, size, width), minlength=1 << width)
+    expected[last_gap % ((1 << width) - 1)] += 1
+    np.testing.assert_array_equal(gaps.Histogram.of(positions, size).of_fields((1 << width) - 1), expected)
 
 
 @pytest.mark.parametrize(
