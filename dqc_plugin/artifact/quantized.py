@@ -12,13 +12,13 @@ from torch import Tensor
 
 from dqc_plugin.artifact.dtypes import FLOATS, name_of, on_host
 from dqc_plugin.codebooks import Codebook
-from dqc_plugin.coding import KeptIndices
+from dqc_plugin.coding import Decoded, KeptIndices
 from dqc_plugin.errors import ArtifactError
 
 Integers = NDArray[np.signedinteger[Any]]
 _INTEGERS = {2: np.int16, 4: np.int32, 8: np.int64}
 _TORCH_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-_PART = 1 << 16
+Place = slice | NDArray[np.int64]
 
 
 def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
@@ -49,38 +49,32 @@ def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
     return found
 
 
-def to_weights(kept: KeptIndices, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def to_weights(kept: Decoded, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The weights of a shape and dtype; +0.0 where none is kept."""
     _check_dtype(dtype)
     _check_channels(codebook, shape)
-    if kept.positions is None:
-        weights = _kept_values(kept, codebook, dtype)
-    else:
-        weights = np.zeros(kept.size, _INTEGERS[dtype.itemsize])
-        for part, values in _parts(kept, codebook, dtype):
-            weights[kept.positions[part]] = values
+    weights = (np.empty if len(kept.indices) == kept.size else np.zeros)(kept.size, _INTEGERS[dtype.itemsize])
+    for positions, values in _parts(kept, codebook, dtype):
+        weights[positions] = values
     return torch.from_numpy(weights).view(dtype).reshape(shape)
 
 
 def _kept_values(kept: KeptIndices, codebook: Codebook, dtype: torch.dtype) -> Integers:
     """The bits of the kept weights (n,)."""
-    values = np.empty(len(kept.indices), _INTEGERS[dtype.itemsize])
-    for part, of_part in _parts(kept, codebook, dtype):
-        values[part] = of_part
-    return values
+    parts = [values for _, values in _parts(kept, codebook, dtype)]
+    return np.concatenate([np.empty(0, _INTEGERS[dtype.itemsize]), *parts])
 
 
-def _parts(kept: KeptIndices, codebook: Codebook, dtype: torch.dtype) -> Iterator[tuple[slice, Integers]]:
-    """Some of the kept weights at a time, and their codewords' bits: in the cache a lookup is fast."""
+def _parts(kept: Decoded, codebook: Codebook, dtype: torch.dtype) -> Iterator[tuple[Place, Integers]]:
+    """Where some kept weights are, and their codewords' bits: in the cache a lookup is fast."""
     table = codebook.codewords.to(dtype)
     bits = _as_integers(table.reshape(-1))
-    for start in range(0, len(kept.indices), _PART):
-        part = slice(start, min(start + _PART, len(kept.indices)))
-        places: NDArray[np.integer[Any]] = kept.indices[part]
+    for positions, indices in kept.parts():
+        places: NDArray[np.integer[Any]] = indices
         if table.dim() == 2:
-            positions = np.arange(part.start, part.stop) if kept.positions is None else kept.positions[part]
-            places = places + positions // (kept.size // len(table)) * table.shape[1]
-        yield part, bits.take(places)
+            weights = np.arange(positions.start, positions.stop) if isinstance(positions, slice) else positions
+            places = places + weights // (kept.size // len(table)) * table.shape[1]
+        yield positions, bits.take(places)
 
 
 def _as_integers(values: Tensor) -> Integers:

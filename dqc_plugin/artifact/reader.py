@@ -17,7 +17,7 @@ from dqc_plugin.artifact.index import Alias, Entry, Exact, Index, Quantized
 from dqc_plugin.artifact.index import decode as decode_index
 from dqc_plugin.artifact.quantized import to_weights
 from dqc_plugin.codebooks import Codebook
-from dqc_plugin.coding import Coded, Coder, KeptIndices
+from dqc_plugin.coding import Coded, Coder, Decoded
 from dqc_plugin.errors import ArtifactError, DQCError
 from dqc_plugin.registry import lookup
 
@@ -79,7 +79,7 @@ def split(entry: Quantized, blob: bytes) -> tuple[Codebook, Coded]:
     return records.decode(blob[:streams]), Coded(blob[streams:indices], blob[indices:])
 
 
-def decode_kept(entry: Quantized, codebook: Codebook, coded: Coded) -> KeptIndices:
+def decode_kept(entry: Quantized, codebook: Codebook, coded: Coded) -> Decoded:
     """The indices of a quantized tensor, by the coder that the file names."""
     coder: Coder = lookup("coder", entry.coder).load()
     return coder.decode(coded, math.prod(entry.shape), entry.kept, codebook.size)

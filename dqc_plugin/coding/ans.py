@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from dqc_plugin.coding import ans_positions, ans_values
 from dqc_plugin.coding.ans_positions import MARK, Order
 from dqc_plugin.coding.classes import Classes
-from dqc_plugin.coding.coders import Coded, KeptIndices
+from dqc_plugin.coding.coders import Coded, Decoded, KeptByGaps, KeptIndices
+from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
 
 __all__ = ["MARK", "Plan", "decode", "encode"]
@@ -39,7 +40,7 @@ def encode(kept: KeptIndices, codebook_size: int, plan: Plan) -> Coded | None:
     return coded if _can_stand_for(coded, kept.size) else None
 
 
-def decode(coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     """The ``count`` kept of ``size`` weights, in the order of their contexts; ArtifactError as every decoder."""
     if not size or not _can_stand_for(coded, size):
         raise ArtifactError(f"{len(coded.positions) + len(coded.indices)} bytes cannot stand for {size} weights")
@@ -47,6 +48,8 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndic
     indices = ans_values.decode(found.values, found.counts, codebook_size)
     if found.places is None:
         return KeptIndices(size, None, found.order.in_rows(indices))
+    if isinstance(found.places, Gaps):
+        return KeptByGaps(size, found.places, indices)
     return KeptIndices(size, found.order.to_positions(found.places), indices)
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dqc_plugin.coding import frequencies, gaps, rans, varint
 from dqc_plugin.coding.classes import Classes, Whole
 from dqc_plugin.coding.cursor import Cursor
+from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.rans import WORD_BYTES, Decoder, Frequencies, Segment, lanes_log
 from dqc_plugin.errors import ArtifactError
 
@@ -40,14 +41,16 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """order: of the weights. counts: kept weights of each context. places: ascending; None if all are kept.
+    """order: of the weights. counts: kept weights of each context. places: ascending, gaps where there is one context;
+
+    None if all are kept.
 
     values: what ``ans_values`` decodes.
     """
 
     order: Order
     counts: list[int]
-    places: Places | None
+    places: Places | Gaps | None
     values: bytes
 
 
@@ -146,7 +149,7 @@ class _GapHeads:
     fillers: list[int]
     tables: list[Frequencies] | None
 
-    def read(self, stream: Decoder, sizes: list[int]) -> Places:
+    def read(self, stream: Decoder, sizes: list[int]) -> Places | Gaps:
         """The places of the kept weights, in order."""
         self._check(sizes)
         used = [context for context, kept in enumerate(self.counts) if kept]
@@ -157,8 +160,10 @@ class _GapHeads:
         places, at, begin = np.empty(sum(self.counts), np.int64), 0, 0
         for context, length in zip(used, lengths, strict=True):
             kept, size = self.counts[context], sizes[context]
-            found = gaps.to_positions(fields[begin : begin + length], kept, size, self._filler(kept, size))
-            np.add(found, starts[context], out=places[at : at + kept])
+            found = Gaps(fields[begin : begin + length], self._filler(kept, size)).check(kept, size)
+            if len(sizes) == 1:
+                return found
+            np.add(found.positions(), starts[context], out=places[at : at + kept])
             at, begin = at + kept, begin + length
         return places
 

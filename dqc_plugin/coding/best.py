@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dqc_plugin.coding import ans, contexts, estimates
-from dqc_plugin.coding.coders import Coded, KeptIndices, huffman
+from dqc_plugin.coding.coders import Coded, Decoded, KeptIndices, huffman
 from dqc_plugin.coding.positions import come_in_runs
 
 
@@ -25,7 +25,7 @@ class BestCoder:
         coded = ans.encode(kept, codebook_size, plan) if is_smaller else None
         return coded or huffman.encode(kept, codebook_size)
 
-    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
         is_ans = bool(coded.positions) and bool(coded.positions[0] & ans.MARK)
         return (ans if is_ans else huffman).decode(coded, size, count, codebook_size)
 

@@ -7,6 +7,7 @@ fields account for the whole tensor but less than one filler: its size cannot be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +17,12 @@ from dqc_plugin.errors import ArtifactError
 
 WIDTHS = range(2, 9)
 _LONG = 255
+_PART = 1 << 16  # fields whose positions stay in the cache
 
 
 def encode(positions: NDArray[np.int64], size: int, width: int) -> NDArray[np.uint8]:
     """Ascending positions (n,) in a tensor of ``size`` weights as fields (n + fillers,) of ``width`` bits."""
     return to_fields(positions, size, (1 << width) - 1)
-
-
-def decode(fields: NDArray[np.uint8], count: int, size: int, width: int) -> NDArray[np.int64]:
-    """The ``count`` positions of fields; ArtifactError if they are not that many or do not fill ``size`` weights."""
-    return to_positions(fields, count, size, (1 << width) - 1)
 
 
 def to_fields(positions: NDArray[np.int64], size: int, filler: int) -> NDArray[np.uint8]:
@@ -38,18 +35,37 @@ def to_fields(positions: NDArray[np.int64], size: int, filler: int) -> NDArray[n
     return np.insert(fields, np.repeat(long, fillers), filler)[:-1]
 
 
-def to_positions(fields: NDArray[np.uint8], count: int, size: int, filler: int) -> NDArray[np.int64]:
-    """:func:`decode` with any filler."""
-    is_kept = fields != filler
-    ends = np.cumsum(fields + is_kept, dtype=np.int64)
-    reached = int(ends[-1]) if len(ends) else 0
-    if not reached <= size < reached + filler:
-        raise ArtifactError(f"the gaps reach {reached} of {size} weights")
-    positions: NDArray[np.int64] = ends[is_kept]
-    if len(positions) != count:
-        raise ArtifactError(f"the gaps hold {len(positions)} positions instead of {count}")
-    positions -= 1
-    return positions
+@dataclass(frozen=True)
+class Gaps:
+    """Positions as gap fields (n + fillers,), a byte where an array of positions has eight."""
+
+    fields: NDArray[np.uint8]
+    filler: int
+
+    def check(self, count: int, size: int) -> Gaps:
+        """The same; ArtifactError if these are not ``count`` positions or do not fill ``size`` weights."""
+        kept = int(np.count_nonzero(self.fields != self.filler))
+        reached = int(self.fields.sum(dtype=np.int64)) + kept
+        if not reached <= size < reached + self.filler:
+            raise ArtifactError(f"the gaps reach {reached} of {size} weights")
+        if kept != count:
+            raise ArtifactError(f"the gaps hold {kept} positions instead of {count}")
+        return self
+
+    def parts(self) -> Iterator[NDArray[np.int64]]:
+        """The positions, some at a time."""
+        reached = -1
+        for start in range(0, len(self.fields), _PART):
+            fields = self.fields[start : start + _PART]
+            is_kept = fields != self.filler
+            ends = np.cumsum(fields + is_kept, dtype=np.int64)
+            ends += reached
+            reached = int(ends[-1])
+            yield ends[is_kept]
+
+    def positions(self) -> NDArray[np.int64]:
+        """All of them."""
+        return np.concatenate([np.empty(0, np.int64), *self.parts()])
 
 
 @dataclass(frozen=True)

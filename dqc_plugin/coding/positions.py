@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dqc_plugin.coding import estimates, gaps, huffman, symbols, varint
 from dqc_plugin.coding.estimates import Form
+from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
 
 Positions = NDArray[np.int64]
@@ -36,7 +37,7 @@ def estimate(positions: Positions | None, size: int) -> float:
     return 0.0 if positions is None else min(length for length, _ in _forms(positions, size, True))
 
 
-def decode(data: bytes, count: int, size: int) -> Positions | None:
+def decode(data: bytes, count: int, size: int) -> Positions | Gaps | None:
     """The ``count`` positions, None for all; ArtifactError, before memory is taken, if the bytes cannot be that."""
     if not data:
         if count != size:
@@ -51,7 +52,7 @@ def decode(data: bytes, count: int, size: int) -> Positions | None:
         raise ArtifactError(f"positions have an unknown form ({width})")
     fillers, start = varint.take(data, 1)
     fields = symbols.decode(data[start:], count + fillers, 1 << width)
-    return gaps.decode(fields, count, size, width)
+    return Gaps(fields, (1 << width) - 1).check(count, size)
 
 
 def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[Form]:

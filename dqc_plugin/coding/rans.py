@@ -163,7 +163,7 @@ def _rounds(part: Sequence[Segment], lanes: int) -> NDArray[np.uint32]:
 
 def _bits(entries: NDArray[np.uint32]) -> NDArray[np.float64]:
     """The bits of each lane's symbols."""
-    bits: NDArray[np.float64] = (PRECISION - np.log2(entries & 0xFFFF)).sum((0, 1))
+    bits: NDArray[np.float64] = (PRECISION - np.log2((entries & 0xFFFF).astype(np.float32))).sum((0, 1), np.float64)
     return bits
 
 

@@ -14,7 +14,7 @@ from dqc_plugin.errors import ArtifactError
 def test_round_trip(size: int, density: float, width: int, seed: int) -> None:
     positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
     fields = gaps.encode(positions, size, width)
-    np.testing.assert_array_equal(gaps.decode(fields, len(positions), size, width), positions)
+    np.testing.assert_array_equal(gaps.Gaps(fields, (1 << width) - 1).check(len(positions), size).positions(), positions)
 
 
 def test_a_gap_is_fillers_and_a_rest() -> None:
@@ -52,4 +52,4 @@ def test_the_histogram_tells_the_fields(size: int, density: float, width: int) -
 )
 def test_fields_that_do_not_fill_the_tensor(fields: list[int], count: int, size: int, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
-        gaps.decode(np.array(fields, np.uint8), count, size, 2)
+        gaps.Gaps(np.array(fields, np.uint8), 3).check(count, size)
