@@ -41,8 +41,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """order: of the weights. counts: kept weights of each context. places: ascending, gaps where there is one context;
-
+    """order: of the weights. counts: kept weights of each context. places: ascending, gaps where there are no classes;
     None if all are kept.
 
     values: what ``ans_values`` decodes.
@@ -97,7 +96,7 @@ class _Reader:
         states = WORD_BYTES * self._lanes
         stream = Decoder(self._values[:states], self._cursor.rest(), self._lanes)
         order: Order = shape.read(stream) if shape else Whole(size)
-        places = None if gap_heads is None else gap_heads.read(stream, order.sizes)
+        places = None if gap_heads is None else gap_heads.read(stream, order)
         if gap_heads is None and sum(order.sizes) != size:
             raise ArtifactError("a row or column of class 0 has kept weights")
         payload, rest = stream.finish()
@@ -149,8 +148,9 @@ class _GapHeads:
     fillers: list[int]
     tables: list[Frequencies] | None
 
-    def read(self, stream: Decoder, sizes: list[int]) -> Places | Gaps:
+    def read(self, stream: Decoder, order: Order) -> Places | Gaps:
         """The places of the kept weights, in order."""
+        sizes = order.sizes
         self._check(sizes)
         used = [context for context, kept in enumerate(self.counts) if kept]
         tables = self.tables or [frequencies.geometric(self.counts[context], sizes[context]) for context in used]
@@ -161,7 +161,7 @@ class _GapHeads:
         for context, length in zip(used, lengths, strict=True):
             kept, size = self.counts[context], sizes[context]
             found = Gaps(fields[begin : begin + length], self._filler(kept, size)).check(kept, size)
-            if len(sizes) == 1:
+            if isinstance(order, Whole):
                 return found
             np.add(found.positions(), starts[context], out=places[at : at + kept])
             at, begin = at + kept, begin + length

@@ -62,9 +62,9 @@ class KeptByGaps:
 
     def parts(self) -> Iterator[tuple[slice | NDArray[np.int64], NDArray[np.uint8]]]:
         start = 0
-        for positions in self.gaps.parts():
-            yield positions, self.indices[start : start + len(positions)]
-            start += len(positions)
+        for places in self.gaps.parts():
+            yield places, self.indices[start : start + len(places)]
+            start += len(places)
 
 
 Decoded = KeptIndices | KeptByGaps
