@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,10 @@ class Container:
 
 def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
     """Write a file beside ``path``, then rename it: the old file or the whole new one is there, never a part."""
-    blobs = list(blobs)
-    header = _header(len(index) + sum(map(len, blobs)), len(index), zlib.crc32(index))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            file.writelines((header, index, *blobs))
+            file.writelines(parts(index, list(blobs)))
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -57,6 +55,12 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
         raise ArtifactError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def parts(index: bytes, blobs: Sequence[bytes]) -> tuple[bytes, ...]:
+    """What a file is made of, in order."""
+    header = _header(len(index) + sum(map(len, blobs)), len(index), zlib.crc32(index))
+    return header, index, *blobs
 
 
 @contextmanager
