@@ -257,7 +257,7 @@ def _markdown(record: dict[str, object], counts: dict[str, Counter[str]]) -> str
     return "\n".join(
         [
             f"`{record['command']}`: {record['files']:,} mutated files in {record['seconds']} s. No crash, no load of"
-            f" more than {SECONDS_PER_FILE} s, no other exception than ArtifactError, no other weights of a damaged file.",
+            f" more than {SECONDS_PER_FILE} s, no exception but ArtifactError, no other weights of a damaged file.",
             f"The process grew by {int(str(record['memory_grown_bytes'])) >> 20} MiB at most; it was limited to"
             f" {BYTES_OF_MEMORY >> 20} MiB.",
             "",
