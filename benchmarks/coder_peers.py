@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import product
 from typing import Any, Protocol
@@ -61,6 +62,7 @@ def peers(names: list[str] | None = None) -> Iterator[Peer]:
     yield Deflate()
     optional: dict[str, Callable[[], Peer]] = {
         "nncodec": DeepCabac,
+        "nncodec.extensions": partial(DeepCabac, tuned=True),
         "constriction": Constriction,
         "zstandard": Zstandard,
         "bitarray": Bitarray,
@@ -200,16 +202,18 @@ def _categorical(shares: NDArray[np.float32]) -> Any:
 
 
 class DeepCabac:
-    """DeepCABAC (NNC, ISO/IEC 15938-17) of nncodec, on signed levels: 0 for a dropped weight.
+    """DeepCABAC (NNC, ISO/IEC 15938-17) of nncodec, on signed levels.
 
-    It is given what suits it best: of small layers, the smallest of two numberings of the levels (by distance from the
-    codebook's middle, or the most frequent first), lengths of the unary part, initial states and row skipping.
+    A level is 0 for a dropped weight, else the distance of the codeword from the codebook's middle. With nncodec's
+    defaults; or tuned, for each layer the smallest of 32: levels so or the most frequent first, four lengths of the
+    unary part, fitted states or not, rows skipped or not. What was chosen is not counted in the bytes.
     """
 
-    name = "nncodec DeepCABAC"
-    _TRIED = 1 << 20  # weights; of larger layers the defaults
+    _TRIED = 1 << 20  # weights; larger layers have the defaults
 
-    def __init__(self) -> None:
+    def __init__(self, tuned: bool = False) -> None:
+        self.name = "nncodec DeepCABAC, tuned" if tuned else "nncodec DeepCABAC"
+        self._tuned = tuned
         self._settings: dict[int, tuple[int, int, int, int]] = {}
 
     def encode(self, layer: Layer) -> tuple[NDArray[np.uint8], int, NDArray[np.int32]]:
@@ -234,7 +238,7 @@ class DeepCabac:
 
     def _choose(self, layer: Layer) -> tuple[int, int, int, int]:
         choices = list(product((0, 1), (10, 1, 4, 15), (1, 0), (1, 0)))
-        tried = choices if layer.kept.size <= self._TRIED else choices[:1]
+        tried = choices if self._tuned and layer.kept.size <= self._TRIED else choices[:1]
         self._settings[id(layer)] = min(tried, key=lambda settings: len(self._encode(layer, *settings)[0]))
         return self._settings[id(layer)]
 

@@ -127,7 +127,7 @@ def _row(peer: Peer, layers: list[Layer], rounds: int) -> Row:
 
 def _with_ratios(rows: list[Row]) -> list[Row]:
     """Bytes and decoding speed over those of DeepCABAC in the same run."""
-    cabac = next((row for row in rows if "DeepCABAC" in row["coder"]), None)
+    cabac = next((row for row in rows if row["coder"] == "nncodec DeepCABAC"), None)
     for row in rows if cabac else []:
         row["bytes_to_cabac"] = row["bytes"] / cabac["bytes"]
         if "decode" in row:

@@ -157,7 +157,7 @@ def _move(data: bytearray, at: int, length: int, rng: random.Random) -> None:
 
 
 def _file(index: bytes, blobs: list[bytes]) -> bytes:
-    return b"".join(container.parts(index, blobs))
+    return container.head(index, sum(map(len, blobs))) + b"".join(blobs)
 
 
 KINDS: dict[str, Callable[[Seed, random.Random], bytes]] = {

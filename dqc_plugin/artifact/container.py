@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,16 @@ class Container:
         return self._file.read(length)
 
 
-def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
-    """Write a file beside ``path``, then rename it: the old file or the whole new one is there, never a part."""
+def write(path: Path, index: bytes, blobs: Iterable[bytes], length: int) -> None:
+    """Write a file beside ``path``, then rename it: the old file or the whole new one is there, never a part.
+
+    length: bytes of all blobs.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            file.writelines(parts(index, list(blobs)))
+            file.write(head(index, length))
+            file.writelines(blobs)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -57,10 +61,9 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
         beside.unlink(missing_ok=True)
 
 
-def parts(index: bytes, blobs: Sequence[bytes]) -> tuple[bytes, ...]:
-    """What a file is made of, in order."""
-    header = _header(len(index) + sum(map(len, blobs)), len(index), zlib.crc32(index))
-    return header, index, *blobs
+def head(index: bytes, length: int) -> bytes:
+    """What a file has before its blobs, which are so many bytes."""
+    return _header(len(index) + length, len(index), zlib.crc32(index)) + index
 
 
 @contextmanager
