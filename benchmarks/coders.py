@@ -200,13 +200,18 @@ def main() -> None:
     tables["Whole files of the random weights, into dense tensors"] = load_rows(arguments.size, arguments.rounds)
     tables["Bytes over the order-0 entropy of gaps and values"] = entropy_rows()
     versions = _versions()
-    text = "# Coders\n\nOne thread's processor time. " + ", ".join(f"{k} {v}" for k, v in versions.items()) + ".\n\n"
+    command = f"python benchmarks/coders.py {' '.join(map(str, arguments.files))} --rounds {arguments.rounds}"
+    text = (
+        f"# Coders\n\n`{command}`\n\nOne thread's processor time. "
+        + ", ".join(f"{k} {v}" for k, v in versions.items())
+        + ".\n\n"
+    )
     text += "\n".join(_markdown(caption, rows) for caption, rows in tables.items())
     print(text)
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "coders.json").write_text(
-            json.dumps({"versions": versions, "tables": tables}, indent=1) + "\n"
+            json.dumps({"command": command, "versions": versions, "tables": tables}, indent=1) + "\n"
         )
         (arguments.out / "coders.md").write_text(text)
 

@@ -48,7 +48,7 @@ def save(
     tensors = network.state_dict() if isinstance(network, nn.Module) else network
     _check_metadata(metadata)
     records_of = _records_by_key(tensors, calibration_config)
-    with SpooledTemporaryFile(_BYTES_IN_MEMORY, dir=path.parent) as blobs:  # the index comes before them
+    with SpooledTemporaryFile(_BYTES_IN_MEMORY, dir=str(path.parent)) as blobs:  # the index comes before them
         entries = [_spool(entry, blob, blobs) for entry, blob in _encode(tensors, records_of, coder)]
         index = Index(tuple(entries), metadata or {})
         blobs.seek(0)
