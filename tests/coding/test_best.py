@@ -77,6 +77,7 @@ def test_within_half_a_percent_of_the_entropy(zeros: float, codewords: int) -> N
     coded = best.encode(kept, codewords)
     _assert_same(best.decode(coded, kept.size, len(kept.indices), codewords), kept)
     assert _size(coded) <= 1.005 * _ideal_bytes(kept) + (32 if zeros > 0.95 else 0)
+    assert _size(huffman.encode(kept, codewords)) <= (1.019 if codewords == 7 else 1.015) * _ideal_bytes(kept)
 
 
 def test_contexts_save_what_rows_and_columns_tell() -> None:
