@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dqc_plugin.artifact import inspect, load, save, verify
+    from dqc_plugin.artifact import inspect, load, load_tensor, save, verify
     from dqc_plugin.errors import DQCError
     from dqc_plugin.pipeline import RunResult, run
     from dqc_plugin.pipeline.nni_config import compressor_from_config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "inspect": "artifact",
     "load": "artifact",
+    "load_tensor": "artifact",
     "save": "artifact",
     "verify": "artifact",
     "DQCError": "errors",
@@ -48,6 +49,7 @@ __all__ = [
     "inspect",
     "load",
     "load_schedule",
+    "load_tensor",
     "register",
     "run",
     "save",

@@ -51,6 +51,7 @@ BUILT_IN: tuple[Entry, ...] = (
         )
     ),
     Entry("coder", "huffman", "dqc_plugin.coding.coders:huffman"),
+    Entry("coder", "best", "dqc_plugin.coding.best:best"),
     Entry("coder", "packed", "dqc_plugin.coding.coders:packed"),
     Entry("coder", "deep_compression", "dqc_plugin.coding.deep_compression:deep_compression"),
     Entry("model", "lenet300", "dqc_plugin.models.lenet:lenet300"),

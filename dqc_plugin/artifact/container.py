@@ -42,14 +42,16 @@ class Container:
         return self._file.read(length)
 
 
-def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
-    """Write a file beside ``path``, then rename it: the old file or the whole new one is there, never a part."""
-    blobs = list(blobs)
-    header = _header(len(index) + sum(map(len, blobs)), len(index), zlib.crc32(index))
+def write(path: Path, index: bytes, blobs: Iterable[bytes], length: int) -> None:
+    """Write a file beside ``path``, then rename it: the old file or the whole new one is there, never a part.
+
+    length: bytes of all blobs.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            file.writelines((header, index, *blobs))
+            file.write(head(index, length))
+            file.writelines(blobs)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -57,6 +59,11 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes]) -> None:
         raise ArtifactError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def head(index: bytes, length: int) -> bytes:
+    """What a file has before its blobs, which are so many bytes."""
+    return _header(len(index) + length, len(index), zlib.crc32(index)) + index
 
 
 @contextmanager

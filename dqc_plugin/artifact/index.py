@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dqc_plugin.artifact.cursor import Cursor, text
 from dqc_plugin.artifact.dtypes import code_of, dtype_of
 from dqc_plugin.coding import huffman, varint
+from dqc_plugin.coding.cursor import Cursor, text
 from dqc_plugin.errors import ArtifactError
 
 _EXACT, _QUANTIZED, _ALIAS = range(3)
@@ -110,11 +110,14 @@ def decode(data: bytes) -> Index:
     cursor = Cursor(huffman.decode(data[start:], length).tobytes())
     metadata = _decode_metadata(cursor.text())
     entries: list[Entry] = []
+    names: set[str] = set()
     for _ in range(cursor.count()):
-        entries.append(_decode_entry(cursor, entries))
+        entry = _decode_entry(cursor, entries)
+        if entry.name in names:  # at once: equal entries deflate to next to nothing, and there may be millions
+            raise ArtifactError("a name is there twice")
+        names.add(entry.name)
+        entries.append(entry)
     cursor.end()
-    if len({entry.name for entry in entries}) < len(entries):
-        raise ArtifactError("a name is there twice")
     return Index(tuple(entries), metadata)
 
 

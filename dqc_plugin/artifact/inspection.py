@@ -31,7 +31,7 @@ def inspect(path: str | Path) -> Report:
 def _layer(entry: Quantized, blob: bytes) -> LayerRow:
     try:
         codebook, coded = split(entry, blob)
-        kept = decode_kept(entry, codebook, coded)
+        kept = decode_kept(entry, codebook, coded).ascending()
     except DQCError as error:
         raise ArtifactError(f"{entry.name}: {error}") from error
     return LayerRow(

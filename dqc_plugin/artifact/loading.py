@@ -43,6 +43,12 @@ def load(path: str | Path, into: Module | None = None) -> dict[str, Tensor] | Mo
     return into
 
 
+def load_tensor(path: str | Path, name: str) -> Tensor:
+    """One tensor of a file, on the CPU; the others are not read. Raises ArtifactError as :func:`load` does."""
+    with open_reader(path) as reader:
+        return reader.tensor(name)
+
+
 def verify(path: str | Path) -> None:
     """Check every checksum and decode every tensor; ArtifactError names the file and the damaged tensor."""
     with open_reader(path) as reader:

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dqc_plugin.artifact.cursor import Cursor
 from dqc_plugin.artifact.dtypes import from_bytes, on_host, to_bytes
 from dqc_plugin.coding import huffman, symbols, varint
+from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.errors import ArtifactError
 
 _RAW, _DEFLATED, _PLANES = range(3)

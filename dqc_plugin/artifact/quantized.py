@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,8 +12,13 @@ from torch import Tensor
 
 from dqc_plugin.artifact.dtypes import FLOATS, name_of, on_host
 from dqc_plugin.codebooks import Codebook
-from dqc_plugin.coding import KeptIndices
+from dqc_plugin.coding import Decoded, KeptIndices
 from dqc_plugin.errors import ArtifactError
+
+Integers = NDArray[np.signedinteger[Any]]
+_INTEGERS = {2: np.int16, 4: np.int32, 8: np.int64}
+_TORCH_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+Place = slice | NDArray[np.int64]
 
 
 def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
@@ -21,45 +29,58 @@ def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
     """
     weights = on_host(weights)
     _check_dtype(weights.dtype)
-    if not bool(torch.isfinite(weights).all()):
-        raise ArtifactError("it holds NaN or infinity, which no codebook has")
     _check_channels(codebook, tuple(weights.shape))
-    indices, is_kept = codebook.assign(weights), weights != 0
-    kept = _drop_zeros(indices.reshape(-1).numpy(), is_kept.reshape(-1).numpy())
-    off = int((to_weights(kept, codebook, tuple(weights.shape), weights.dtype) != weights).sum())
+    flat = weights.reshape(-1)
+    positions = np.flatnonzero((flat != 0).numpy())
+    kept = flat if len(positions) == len(flat) else flat[torch.from_numpy(positions)]
+    if not bool(torch.isfinite(kept).all()):
+        raise ArtifactError("it holds NaN or infinity, which no codebook has")
+    if codebook.codewords.dim() == 1:
+        indices = codebook.assign(kept).numpy()
+    else:
+        indices = codebook.assign(weights).reshape(-1).numpy()[positions]
+    shape = tuple(weights.shape)
+    found = KeptIndices(len(flat), None if len(positions) == len(flat) else positions, indices, shape)
+    off = int((_kept_values(found, codebook, weights.dtype) != _as_integers(kept)).sum())
     if off:
         raise ArtifactError(
             f"{off} of {weights.numel()} weights are not on its codebook; export the model before saving"
         )
-    return kept
+    return found
 
 
-def to_weights(kept: KeptIndices, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def to_weights(kept: Decoded, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The weights of a shape and dtype; +0.0 where none is kept."""
     _check_dtype(dtype)
     _check_channels(codebook, shape)
-    indices = torch.from_numpy(kept.indices.copy())
-    if kept.positions is None:
-        return codebook.decode(indices.reshape(shape), dtype)
-    weights = torch.zeros(kept.size, dtype=dtype)
-    positions = torch.from_numpy(kept.positions)
-    weights[positions] = _values_at(positions, indices, codebook, kept.size).to(dtype)
-    return weights.reshape(shape)
+    weights = (np.empty if len(kept.indices) == kept.size else np.zeros)(kept.size, _INTEGERS[dtype.itemsize])
+    for positions, values in _parts(kept, codebook, dtype):
+        weights[positions] = values
+    return torch.from_numpy(weights).view(dtype).reshape(shape)
 
 
-def _values_at(positions: Tensor, indices: Tensor, codebook: Codebook, size: int) -> Tensor:
-    """The codewords of the kept weights, (n,): what ``decode`` gives there, without decoding the dropped ones."""
-    table, places = codebook.codewords, indices.long()
-    if table.dim() == 2:
-        channels, codewords = table.shape
-        places += positions // max(size // max(channels, 1), 1) * codewords
-    return table.reshape(-1)[places]
+def _kept_values(kept: KeptIndices, codebook: Codebook, dtype: torch.dtype) -> Integers:
+    """The bits of the kept weights (n,)."""
+    parts = [values for _, values in _parts(kept, codebook, dtype)]
+    return np.concatenate([np.empty(0, _INTEGERS[dtype.itemsize]), *parts])
 
 
-def _drop_zeros(indices: NDArray[np.uint8], is_kept: NDArray[np.bool_]) -> KeptIndices:
-    if is_kept.all():
-        return KeptIndices(len(indices), None, indices)
-    return KeptIndices(len(indices), np.flatnonzero(is_kept), indices[is_kept])
+def _parts(kept: Decoded, codebook: Codebook, dtype: torch.dtype) -> Iterator[tuple[Place, Integers]]:
+    """Where some kept weights are, and their codewords' bits: in the cache a lookup is fast."""
+    table = codebook.codewords.to(dtype)
+    bits = _as_integers(table.reshape(-1))
+    for positions, indices in kept.parts():
+        places: NDArray[np.integer[Any]] = indices
+        if table.dim() == 2:
+            weights = np.arange(positions.start, positions.stop) if isinstance(positions, slice) else positions
+            places = places + weights // (kept.size // len(table)) * table.shape[1]
+        yield positions, bits.take(places)
+
+
+def _as_integers(values: Tensor) -> Integers:
+    """The bits of floats (n,), as integers of their width: numpy has no bfloat16."""
+    integers: Integers = values.contiguous().view(_TORCH_INTEGERS[values.dtype.itemsize]).numpy()
+    return integers
 
 
 def _check_dtype(dtype: torch.dtype) -> None:

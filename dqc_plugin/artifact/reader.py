@@ -17,8 +17,8 @@ from dqc_plugin.artifact.index import Alias, Entry, Exact, Index, Quantized
 from dqc_plugin.artifact.index import decode as decode_index
 from dqc_plugin.artifact.quantized import to_weights
 from dqc_plugin.codebooks import Codebook
-from dqc_plugin.coding import Coded, Coder, KeptIndices
-from dqc_plugin.errors import ArtifactError, DQCError
+from dqc_plugin.coding import Coded, Coder, Decoded
+from dqc_plugin.errors import ArtifactError, DQCError, did_you_mean
 from dqc_plugin.registry import lookup
 
 
@@ -39,13 +39,26 @@ class Reader:
                 held[entry.name] = tensor
             yield entry.name, tensor
 
+    def tensor(self, name: str) -> Tensor:
+        """One tensor; no other is read. ArtifactError if the file has none of that name."""
+        found = {entry.name: (entry, offset) for entry, offset in self.index.with_offsets()}
+        if name not in found:
+            raise ArtifactError(f"it has no tensor {name!r}{did_you_mean(name, found)}")
+        entry, offset = found[name]
+        if isinstance(entry, Alias):
+            return self.tensor(entry.of)
+        return decode_tensor(entry, self._read(entry, offset))
+
     def blobs(self) -> Iterator[tuple[Entry, bytes]]:
         """Every entry with its bytes, their checksum compared."""
         for entry, offset in self.index.with_offsets():
-            blob = self._container.read(offset, entry.length)
-            if not isinstance(entry, Alias) and zlib.crc32(blob) != entry.checksum:
-                raise ArtifactError(f"{entry.name} is damaged (its checksum differs)")
-            yield entry, blob
+            yield entry, self._read(entry, offset)
+
+    def _read(self, entry: Entry, offset: int) -> bytes:
+        blob = self._container.read(offset, entry.length)
+        if not isinstance(entry, Alias) and zlib.crc32(blob) != entry.checksum:
+            raise ArtifactError(f"{entry.name} is damaged (its checksum differs)")
+        return blob
 
 
 @contextmanager
@@ -79,7 +92,7 @@ def split(entry: Quantized, blob: bytes) -> tuple[Codebook, Coded]:
     return records.decode(blob[:streams]), Coded(blob[streams:indices], blob[indices:])
 
 
-def decode_kept(entry: Quantized, codebook: Codebook, coded: Coded) -> KeptIndices:
+def decode_kept(entry: Quantized, codebook: Codebook, coded: Coded) -> Decoded:
     """The indices of a quantized tensor, by the coder that the file names."""
     coder: Coder = lookup("coder", entry.coder).load()
     return coder.decode(coded, math.prod(entry.shape), entry.kept, codebook.size)

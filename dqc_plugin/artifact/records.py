@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from dqc_plugin.artifact import plain
-from dqc_plugin.artifact.cursor import Cursor
 from dqc_plugin.artifact.dtypes import FLOATS, code_of, dtype_of
 from dqc_plugin.codebooks import Codebook, PowerOfTwo, SharedValues, from_record
 from dqc_plugin.coding import varint
+from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.errors import ArtifactError
 
 _POWER_OF_TWO, _SHARED_VALUES = range(2)

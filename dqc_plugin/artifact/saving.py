@@ -6,7 +6,8 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from dqc_plugin.coding import Coder
 from dqc_plugin.errors import ArtifactError, DQCError, did_you_mean
 from dqc_plugin.registry import lookup
 
+_BYTES_IN_MEMORY, _PART = 1 << 26, 1 << 20
 Calibration = Mapping[str, Mapping[str, Record]]
 
 
@@ -33,7 +35,8 @@ def save(
     """Write a network to a file and return its path; the file appears whole or not at all.
 
     network: an exported model or its state dict. Every tensor comes back bit for bit, its zeros in quantized tensors
-        as +0.0; tensors that share memory are stored once.
+        as +0.0; tensors that share memory are stored once. A mapping that is no dict may make each tensor as it is
+        asked for: only one at a time is held, and none is looked at for shared memory.
     calibration_config: ``{layer: {target: codebook record}}`` of the quantized tensors, ``{"conv1": {"weight": ...}}``.
     coder: name of a registered coder, for the quantized tensors.
     metadata: a small mapping that JSON can hold.
@@ -42,14 +45,23 @@ def save(
     without a tensor, or a path that cannot be written.
     """
     path = Path(path)
-    tensors = dict(network.state_dict() if isinstance(network, nn.Module) else network)
+    tensors = network.state_dict() if isinstance(network, nn.Module) else network
     _check_metadata(metadata)
-    entries, blobs = [], []
-    for entry, blob in _encode(tensors, _records_by_key(tensors, calibration_config), coder):
-        entries.append(entry)
-        blobs.append(blob)
-    container.write(path, encode_index(Index(tuple(entries), metadata or {})), blobs)
+    records_of = _records_by_key(tensors, calibration_config)
+    with SpooledTemporaryFile(_BYTES_IN_MEMORY, dir=str(path.parent)) as blobs:  # the index comes before them
+        entries = [_spool(entry, blob, blobs) for entry, blob in _encode(tensors, records_of, coder)]
+        index = Index(tuple(entries), metadata or {})
+        blobs.seek(0)
+        container.write(path, encode_index(index), iter(lambda: blobs.read(_PART), b""), index.payload_length)
     return path
+
+
+def _spool(entry: Entry, blob: bytes, blobs: IO[bytes]) -> Entry:
+    try:
+        blobs.write(blob)
+    except OSError as error:
+        raise ArtifactError(f"{entry.name} cannot be written ({error.strerror})") from error
+    return entry
 
 
 def _records_by_key(tensors: Mapping[str, Tensor], calibration: Calibration) -> dict[str, Record]:
@@ -70,7 +82,7 @@ def _records_by_key(tensors: Mapping[str, Tensor], calibration: Calibration) -> 
 def _encode(
     tensors: Mapping[str, Tensor], records_of: Mapping[str, Record], coder: str
 ) -> Iterator[tuple[Entry, bytes]]:
-    owners = _owners(tensors)
+    owners = _owners(tensors) if isinstance(tensors, dict) else {name: name for name in tensors}
     record_of_owner = {owners[name]: record for name, record in records_of.items()}
     for name, tensor in tensors.items():
         if owners[name] != name:

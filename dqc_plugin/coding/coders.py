@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqc_plugin.coding import positions, symbols
+from dqc_plugin.coding.gaps import Gaps
+
+_PART = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,54 @@ class KeptIndices:
     """The weights of a tensor that are not zero.
 
     size: weights in the tensor.
-    positions: int64 (n,), ascending, in the flattened tensor; None if every weight is kept.
+    positions: int64 (n,), in the flattened tensor; None if every weight is kept. Encoders take them ascending;
+        decoders may give them in any order.
     indices: uint8 (n,), the codeword of each.
+    shape: of the tensor, if known: a coder may look for rows and columns that are alike.
     """
 
     size: int
     positions: NDArray[np.int64] | None
     indices: NDArray[np.uint8]
+    shape: tuple[int, ...] = ()
+
+    def ascending(self) -> KeptIndices:
+        """The same with ascending positions."""
+        if self.positions is None:
+            return self
+        order = np.argsort(self.positions)
+        return replace(self, positions=self.positions[order], indices=self.indices[order])
+
+    def parts(self) -> Iterator[tuple[slice | NDArray[np.int64], NDArray[np.uint8]]]:
+        """Where some weights are, and their indices; so many at a time stay in the cache."""
+        for start in range(0, len(self.indices), _PART):
+            part = slice(start, min(start + _PART, len(self.indices)))
+            yield part if self.positions is None else self.positions[part], self.indices[part]
+
+
+@dataclass(frozen=True)
+class KeptByGaps:
+    """:class:`KeptIndices` as a decoder may give them: their positions are made only as they are used."""
+
+    size: int
+    gaps: Gaps
+    indices: NDArray[np.uint8]
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        return self.gaps.positions()
+
+    def ascending(self) -> KeptIndices:
+        return KeptIndices(self.size, self.positions, self.indices)
+
+    def parts(self) -> Iterator[tuple[slice | NDArray[np.int64], NDArray[np.uint8]]]:
+        start = 0
+        for places in self.gaps.parts():
+            yield places, self.indices[start : start + len(places)]
+            start += len(places)
+
+
+Decoded = KeptIndices | KeptByGaps
 
 
 @dataclass(frozen=True)
@@ -52,7 +97,7 @@ class Coder(Protocol):
     def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
         """Bytes from which :meth:`decode` gives the same back; every index is below ``codebook_size`` (1 to 256)."""
 
-    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
         """The ``count`` kept of ``size`` weights.
 
         The bytes may be anyone's: raises ArtifactError, and takes no memory that they do not account for, if they
@@ -79,9 +124,15 @@ class StreamCoder:
             symbols.encode(kept.indices, codebook_size, self.entropy_coded),
         )
 
-    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> KeptIndices:
+    def estimate(self, kept: KeptIndices, codebook_size: int) -> float:
+        """About the bytes of :meth:`encode` with entropy coding."""
+        of_indices = symbols.estimate(kept.indices, codebook_size, True)
+        return positions.estimate(kept.positions, kept.size) + of_indices
+
+    def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
         places = positions.decode(coded.positions, count, size)
-        return KeptIndices(size, places, symbols.decode(coded.indices, count, codebook_size))
+        indices = symbols.decode(coded.indices, count, codebook_size)
+        return KeptByGaps(size, places, indices) if isinstance(places, Gaps) else KeptIndices(size, places, indices)
 
 
 huffman = StreamCoder(entropy_coded=True)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from dqc_plugin.coding.packed import pack, width_of
 from dqc_plugin.errors import ArtifactError
 
+_PART = 1 << 16  # numpy looks up by 64-bit numbers: of all symbols at once these would be eight times their bytes
+
 
 def most_in_a_byte(alphabet: int) -> int:
     """The largest g (1 to 8) with alphabet^g <= 256."""
@@ -41,4 +43,8 @@ def ungroup(numbers: NDArray[np.uint8], count: int, letters: NDArray[np.uint8], 
         raise ArtifactError(f"a group of {together} symbols out of {len(letters)} is out of range")
     places = len(letters) ** np.arange(together)
     table = letters[np.arange(groups)[:, None] // places % len(letters)]
-    return table.take(numbers, axis=0).reshape(-1)[:count]
+    symbols = np.empty((len(numbers), together), np.uint8)
+    for start in range(0, len(numbers), _PART):
+        part = slice(start, start + _PART)
+        table.take(numbers[part], axis=0, out=symbols[part], mode="clip")
+    return symbols.reshape(-1)[:count]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dqc_plugin.errors import ArtifactError
 
 _LANES = (8, 16, 32)
+_PART = 1 << 16  # symbols that stay in the cache
 
 
 def width_of(alphabet: int) -> int:
@@ -42,6 +43,14 @@ def unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
         raise ArtifactError(
             f"{count} packed symbols of {width} bits take {packed_length(count, width)} bytes, not {len(data)}"
         )
+    symbols, view = np.empty(count, np.uint8), memoryview(data)
+    for start in range(0, count, _PART):
+        part = symbols[start : start + _PART]
+        part[:] = _unpack(view[start // 8 * width :][: packed_length(len(part), width)].tobytes(), len(part), width)
+    return symbols
+
+
+def _unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
     groups = -(-count // 8)
     rows = np.zeros((groups, 8), np.uint8)
     rows[:, :width] = np.frombuffer(data.ljust(groups * width, b"\0"), np.uint8).reshape(groups, width)

@@ -8,25 +8,36 @@ A stream has at least a byte for each 2040 weights, so that a short one cannot a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import gaps, symbols, varint
+from dqc_plugin.coding import estimates, gaps, huffman, symbols, varint
+from dqc_plugin.coding.estimates import Form
+from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
 
 Positions = NDArray[np.int64]
 _MASK = 0
 _WEIGHTS_PER_BYTE = 8 * 255  # that of gaps which are fillers only, a bit each
+_LEAST_SHARE_OF_A_MASK = 20  # one in so many weights kept; below, a mask's codes waste what gaps save
 _ENTROPY_CODED_WIDTH = 8  # a Huffman code makes wide fields cheap, and they need the fewest fillers
 
 
 def encode(positions: Positions | None, size: int, entropy_coded: bool) -> bytes:
     """Ascending positions (n,) of the kept of ``size`` weights, None for all of them."""
-    return b"" if positions is None else min(_forms(positions, size, entropy_coded), key=len)
+    if positions is None:
+        return b""
+    return estimates.smallest(_forms(positions, size, entropy_coded), size)
 
 
-def decode(data: bytes, count: int, size: int) -> Positions | None:
+def estimate(positions: Positions | None, size: int) -> float:
+    """About the bytes of :func:`encode` with entropy coding."""
+    return 0.0 if positions is None else min(length for length, _ in _forms(positions, size, True))
+
+
+def decode(data: bytes, count: int, size: int) -> Positions | Gaps | None:
     """The ``count`` positions, None for all; ArtifactError, before memory is taken, if the bytes cannot be that."""
     if not data:
         if count != size:
@@ -41,23 +52,39 @@ def decode(data: bytes, count: int, size: int) -> Positions | None:
         raise ArtifactError(f"positions have an unknown form ({width})")
     fillers, start = varint.take(data, 1)
     fields = symbols.decode(data[start:], count + fillers, 1 << width)
-    return gaps.decode(fields, count, size, width)
+    return Gaps(fields, (1 << width) - 1).check(count, size)
 
 
-def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[bytes]:
+def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[Form]:
     least = -(-size // _WEIGHTS_PER_BYTE)
-    mask = np.zeros(size, np.uint8)
-    mask[positions] = 1
-    yield bytes([_MASK]) + symbols.encode(mask, 2, entropy_coded, least)
-    if entropy_coded and _come_in_runs(positions):
-        yield bytes([_MASK]) + symbols.encode_runs(mask, least)
-    for width in {gaps.narrowest(positions, size)} | ({_ENTROPY_CODED_WIDTH} if entropy_coded else set()):
-        fields = gaps.encode(positions, size, width)
-        head = bytes([width]) + varint.put(len(fields) - len(positions))
-        yield head + symbols.encode(fields, 1 << width, entropy_coded, least)
+    if len(positions) * _LEAST_SHARE_OF_A_MASK >= size or size <= estimates.TRIED:
+        yield from _masks(positions, size, entropy_coded, least)
+    counts = gaps.Histogram.of(positions, size)
+    for width in {counts.narrowest()} | ({_ENTROPY_CODED_WIDTH} if entropy_coded else set()):
+        of_fields = counts.of_fields((1 << width) - 1)
+        head = bytes([width]) + varint.put(int(of_fields[-1]))
+        length = symbols.estimate_of(of_fields, entropy_coded)
+        yield length, partial(_write_gaps, head, positions, size, width, entropy_coded, least)
 
 
-def _come_in_runs(positions: NDArray[np.int64]) -> bool:
+def _masks(positions: Positions, size: int, entropy_coded: bool, least: int) -> Iterator[Form]:
+    mask = np.zeros(size, np.bool_)
+    mask[positions] = True
+    octets = np.packbits(mask, bitorder="little")
+    yield len(octets), lambda: bytes([_MASK, 0]) + octets.tobytes()
+    if entropy_coded:
+        length = max(estimates.deflate_bytes(np.bincount(octets)), least)
+        yield length, lambda: bytes([_MASK, 8]) + huffman.encode(octets, least=least)
+    if entropy_coded and come_in_runs(positions):  # histograms do not tell of these
+        data = bytes([_MASK, 8]) + huffman.encode(octets, runs=True, least=least)
+        yield len(data), lambda: data
+
+
+def _write_gaps(head: bytes, positions: Positions, size: int, width: int, entropy_coded: bool, least: int) -> bytes:
+    return head + symbols.encode(gaps.encode(positions, size, width), 1 << width, entropy_coded, least)
+
+
+def come_in_runs(positions: NDArray[np.int64]) -> bool:
     """True if most kept weights stand next to another, as when whole filters are pruned."""
     return int(np.count_nonzero(np.diff(positions) == 1)) * 4 > len(positions) * 3
 

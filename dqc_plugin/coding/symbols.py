@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import huffman, packed
+from dqc_plugin.coding import estimates, huffman, packed
+from dqc_plugin.coding.estimates import Form
 from dqc_plugin.coding.groups import group, most_in_a_byte, ungroup
 from dqc_plugin.errors import ArtifactError
 
@@ -24,12 +25,19 @@ def encode(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool, least
 
     least: a Huffman-coded stream is filled up to so many bytes.
     """
-    return min(_forms(symbols, alphabet, entropy_coded, least), key=len)
+    return estimates.smallest(_forms(symbols, alphabet, entropy_coded, least), len(symbols))
 
 
-def encode_runs(bits: NDArray[np.uint8], least: int = 0) -> bytes:
-    """Symbols 0 and 1 (n,) that come in runs, as the mask of a layer whose whole filters are pruned."""
-    return bytes([8]) + huffman.encode(group(bits, 2, 8), runs=True, least=least)
+def estimate(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool) -> float:
+    """About the bytes of :func:`encode`."""
+    return min(length for length, _ in _forms(symbols, alphabet, entropy_coded, 0))
+
+
+def estimate_of(counts: NDArray[np.int64], entropy_coded: bool) -> float:
+    """The same for independent symbols that occur so often (alphabet,)."""
+    plain = packed.packed_length(int(counts.sum()), packed.width_of(len(counts)))
+    used = counts[counts > 0]
+    return min(plain, estimates.grouped_bytes(used, most_in_a_byte(len(used)))) if entropy_coded else plain
 
 
 def decode(data: bytes, count: int, alphabet: int) -> NDArray[np.uint8]:
@@ -47,23 +55,32 @@ def decode(data: bytes, count: int, alphabet: int) -> NDArray[np.uint8]:
     return ungroup(ranks, count, letters, 1)
 
 
-def _forms(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool, least: int) -> Iterator[bytes]:
-    yield bytes([0]) + packed.pack(symbols, packed.width_of(alphabet))
+def _forms(symbols: NDArray[np.uint8], alphabet: int, entropy_coded: bool, least: int) -> Iterator[Form]:
+    yield _packed(symbols, alphabet, 0, b"")
     used = np.flatnonzero(np.bincount(symbols, minlength=alphabet)).astype(np.uint8)
     ranked, ranks, letters = 0, symbols, b""
     if 0 < len(used) < alphabet:
-        ranked, ranks, letters = _RANKED, _ranks(symbols, used), _bitmap(used, alphabet)
-        yield bytes([ranked]) + letters + packed.pack(ranks, packed.width_of(len(used)))
-        alphabet = len(used)
+        ranked, ranks, letters, alphabet = _RANKED, _ranks(symbols, used), _bitmap(used, alphabet), len(used)
+        yield _packed(ranks, alphabet, ranked, letters)
     if not entropy_coded:
         return
     most = most_in_a_byte(alphabet)
     for together in (most,) if most in (1, 8) else (most, most - 1):
         if together == 1:
-            yield bytes([1]) + huffman.encode(symbols, least=least)
+            yield _huffman(symbols, 1, b"", least)
         else:
-            grouped = group(ranks, alphabet, together)
-            yield bytes([together | ranked]) + letters + huffman.encode(grouped, least=least)
+            yield _huffman(group(ranks, alphabet, together), together | ranked, letters, least)
+
+
+def _packed(symbols: NDArray[np.uint8], alphabet: int, form: int, letters: bytes) -> Form:
+    width = packed.width_of(alphabet)
+    length = 1 + len(letters) + packed.packed_length(len(symbols), width)
+    return length, lambda: bytes([form]) + letters + packed.pack(symbols, width)
+
+
+def _huffman(numbers: NDArray[np.uint8], form: int, letters: bytes, least: int) -> Form:
+    length = 1 + len(letters) + max(estimates.deflate_bytes(np.bincount(numbers)), least)
+    return length, lambda: bytes([form]) + letters + huffman.encode(numbers, least=least)
 
 
 def _ranks(symbols: NDArray[np.uint8], used: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -162,7 +162,7 @@ def _contents(path: Path) -> tuple[Index, list[bytes]]:
 
 def _rewrite(path: Path, index: Index, blobs: list[bytes]) -> None:
     """Write entries and blobs with right checksums, as a forger would."""
-    container.write(path, encode(index), blobs)
+    container.write(path, encode(index), blobs, sum(map(len, blobs)))
 
 
 def _sealed(entry: Exact | Quantized | Alias, blob: bytes) -> Exact | Quantized | Alias:
@@ -247,7 +247,7 @@ def test_a_forged_index_gives_an_error_or_a_sound_network(file: Path, network: N
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     other = file.with_name("forged.dqc")
-    container.write(other, _packed(bytes(raw)), blobs)
+    container.write(other, _packed(bytes(raw)), blobs, sum(map(len, blobs)))
     _assert_error_or_tensors(other, network)
 
 
@@ -290,3 +290,30 @@ def test_hostile_indexes() -> None:
     ]:
         with pytest.raises(ArtifactError, match=message):
             decode(_packed(raw))
+
+
+def test_names_are_keys_and_never_paths(tmp_path: Path) -> None:
+    names = ["../../outside", "/etc/passwd", "a/../b", "C:\\\\x", "__class__", "~", ""]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    file = save(folder / "x.dqc", {name: torch.ones(2) for name in names}, {})
+    assert list(load(file)) == names
+    assert [path.name for path in tmp_path.rglob("*")] == ["in", "x.dqc"]
+
+
+def test_a_million_tensors_in_a_few_bytes_take_no_memory(tmp_path: Path) -> None:
+    entry = b"\x01a\x00\x00\x01\x00\x01" + bytes(4)
+    index = _packed(b"\x00" + varint.put(1_000_000) + entry * 1_000_000)
+    container.write(tmp_path / "x.dqc", index, [], 0)
+    tracemalloc.start()
+    with pytest.raises(ArtifactError, match="a name is there twice"):
+        load(tmp_path / "x.dqc")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 255 * len(index)  # the unpacked index, twice, and little else
+
+
+def test_many_small_tensors(tmp_path: Path) -> None:
+    tensors = {f"layer{number}": torch.tensor(float(number)) for number in range(2000)}
+    found = load(save(tmp_path / "x.dqc", tensors, {}))
+    assert list(found) == list(tensors) and float(found["layer1999"]) == 1999.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifact_networks import assert_same, every_kind
+import pytest
+from artifact_networks import assert_same, every_context, every_kind
 
 from dqc_plugin.artifact import inspect, load, verify
+from dqc_plugin.artifact.index import Quantized
+from dqc_plugin.artifact.reader import open_reader
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -15,3 +18,20 @@ def test_version_1() -> None:
     verify(GOLDEN / "v1.dqc")
     assert_same(load(GOLDEN / "v1.dqc"), every_kind().tensors)
     assert inspect(GOLDEN / "v1.dqc").metadata == {"schedule": "0a1b", "n": 1}
+
+
+@pytest.mark.parametrize("coder", ["best", "huffman", "packed"])
+def test_version_1_with_every_coder(coder: str) -> None:
+    verify(GOLDEN / f"v1-{coder}.dqc")
+    assert_same(load(GOLDEN / f"v1-{coder}.dqc"), every_context().tensors)
+    assert {row.coder for row in inspect(GOLDEN / f"v1-{coder}.dqc").layers} == {coder}
+
+
+def test_the_golden_file_of_best_has_every_form() -> None:
+    """Positions: gaps, classes, both, and what huffman does; values: signs apart and not."""
+    with open_reader(GOLDEN / "v1-best.dqc") as reader:
+        blobs = [
+            (entry, blob[entry.codebook_length :]) for entry, blob in reader.blobs() if isinstance(entry, Quantized)
+        ]
+    forms = {streams[0] if entry.positions_length else None for entry, streams in blobs}
+    assert forms >= {0x41, 0x42, 0x43, 0, None}

@@ -9,7 +9,7 @@ import torch
 from artifact_networks import Network, Small, assert_same
 from torch import nn
 
-from dqc_plugin.artifact import load, save, verify
+from dqc_plugin.artifact import load, load_tensor, save, verify
 from dqc_plugin.codebooks import PowerOfTwo
 from dqc_plugin.errors import ArtifactError
 
@@ -77,3 +77,17 @@ def test_an_unknown_coder_in_a_file_is_named(tmp_path: Path, network: Network, m
     monkeypatch.setattr(registry, "_added", {})
     with pytest.raises(ArtifactError, match="x.dqc: pruned.weight: unknown coder 'mine'"):
         load(file)
+
+
+def test_one_tensor_without_the_others(file: Path, network: Network) -> None:
+    for name, tensor in network.tensors.items():
+        assert_same({name: load_tensor(file, name)}, {name: tensor})
+    with pytest.raises(ArtifactError, match=r"network.dqc: it has no tensor 'not there'"):
+        load_tensor(file, "not there")
+
+
+def test_damage_elsewhere_does_not_stop_one_tensor(file: Path, network: Network) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    first = next(iter(network.tensors))
+    assert_same({first: load_tensor(file, first)}, {first: network.tensors[first]})

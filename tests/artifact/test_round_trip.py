@@ -32,7 +32,7 @@ anything = settings(deadline=None, max_examples=80, suppress_health_check=[Healt
     sparsity=st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]),
     spread=st.sampled_from([0.0, 1.0, 30.0]),
     dtype=st.sampled_from(DTYPES),
-    coder=st.sampled_from(["huffman", "packed", "deep_compression"]),
+    coder=st.sampled_from(["best", "huffman", "packed", "deep_compression"]),
     seed=st.integers(0, 2**31),
 )
 def test_power_of_two_weights_come_back_bit_for_bit(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,30 @@ def test_an_unknown_coder_is_named(tmp_path: Path, network: Network) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no/x.dqc: cannot be written"):
         save(tmp_path / "no" / "x.dqc", {}, {})
+
+
+class _Lazy(Mapping[str, torch.Tensor]):
+    """Makes a tensor each time it is asked for one."""
+
+    def __init__(self) -> None:
+        self.alive: list[weakref.ref[torch.Tensor]] = []
+        self.most_alive = 0
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        tensor = CODEBOOK.quantize(torch.full((100, 100), float(name)))
+        self.alive = [tensor_ref for tensor_ref in self.alive if tensor_ref() is not None] + [weakref.ref(tensor)]
+        self.most_alive = max(self.most_alive, len(self.alive))
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["0.5", "0.25", "0.0", "0.125"])
+
+    def __len__(self) -> int:
+        return 4
+
+
+def test_a_lazy_mapping_is_saved_tensor_by_tensor(tmp_path: Path) -> None:
+    lazy = _Lazy()
+    file = save(tmp_path / "x.dqc", lazy, {"": {name: CODEBOOK.to_record() for name in lazy}})
+    assert lazy.most_alive <= 2
+    assert all(torch.equal(tensor, lazy[name]) for name, tensor in load(file).items())

@@ -14,7 +14,8 @@ from dqc_plugin.errors import ArtifactError
 def test_round_trip(size: int, density: float, width: int, seed: int) -> None:
     positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
     fields = gaps.encode(positions, size, width)
-    np.testing.assert_array_equal(gaps.decode(fields, len(positions), size, width), positions)
+    found = gaps.Gaps(fields, (1 << width) - 1).check(len(positions), size)
+    np.testing.assert_array_equal(found.positions(), positions)
 
 
 def test_a_gap_is_fillers_and_a_rest() -> None:
@@ -26,8 +27,18 @@ def test_a_gap_is_fillers_and_a_rest() -> None:
 def test_the_narrowest_width_takes_the_fewest_bits(size: int, density: float, seed: int) -> None:
     positions = np.flatnonzero(np.random.default_rng(seed).random(size) < density)
     lengths = {width: width * len(gaps.encode(positions, size, width)) for width in gaps.WIDTHS}
-    chosen = gaps.narrowest(positions, size)
+    chosen = gaps.Histogram.of(positions, size).narrowest()
     assert lengths[chosen] == min(lengths.values())
+
+
+@settings(deadline=None, max_examples=50)
+@given(size=st.integers(1, 3000), density=st.floats(0, 0.3), width=st.sampled_from(gaps.WIDTHS))
+def test_the_histogram_tells_the_fields(size: int, density: float, width: int) -> None:
+    positions = np.flatnonzero(np.random.default_rng(size).random(size) < density)
+    last_gap = size - 1 - int(positions.max(initial=-1))
+    expected = np.bincount(gaps.encode(positions, size, width), minlength=1 << width)
+    expected[last_gap % ((1 << width) - 1)] += 1
+    np.testing.assert_array_equal(gaps.Histogram.of(positions, size).of_fields((1 << width) - 1), expected)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +53,4 @@ def test_the_narrowest_width_takes_the_fewest_bits(size: int, density: float, se
 )
 def test_fields_that_do_not_fill_the_tensor(fields: list[int], count: int, size: int, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
-        gaps.decode(np.array(fields, np.uint8), count, size, 2)
+        gaps.Gaps(np.array(fields, np.uint8), 3).check(count, size)

@@ -38,13 +38,6 @@ def test_few_symbols_of_a_large_alphabet_are_packed_as_ranks() -> None:
     assert len(symbols.encode(values, 31, entropy_coded=False)) == 1 + 4 + 13
 
 
-def test_runs_are_coded_as_runs() -> None:
-    mask = np.repeat(np.array([0, 1, 0], np.uint8), 10_000)
-    data = symbols.encode_runs(mask)
-    assert len(data) < 40
-    np.testing.assert_array_equal(symbols.decode(data, len(mask), 2), mask)
-
-
 @pytest.mark.parametrize(
     ("data", "count", "message"),
     [

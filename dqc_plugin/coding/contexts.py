@@ -1,0 +1,149 @@
+"""Which order of the weights needs the fewest bits by ANS: estimated from histograms, nothing is encoded.
+
+Rows (columns) are put into classes by the log-odds of a weight being kept, or, where all are kept, by their mean
+distance from the middle of the codebook, which grows with the logarithm of powers of two. One histogram over fine
+classes serves all coarser ones: pairs of classes are merged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqc_plugin.coding.ans import Plan
+from dqc_plugin.coding.ans_positions import MOST_LEVELS
+from dqc_plugin.coding.ans_values import alphabet_of, to_symbols
+from dqc_plugin.coding.classes import Classes, Whole
+from dqc_plugin.coding.coders import KeptIndices
+
+_STEP = 0.3  # of log-odds, between the finest classes
+_MERGES = (0, 1, 2)  # times that pairs of classes become one
+_HEAD_BITS, _CONTEXT_BITS = 64, 24
+_FEWEST_WEIGHTS = 256
+_LOSS_APART = 1.004
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+def choose(kept: KeptIndices, codebook_size: int) -> tuple[Plan, float]:
+    """The best plan for a tensor with weights, and its estimated bits."""
+    symbols, signs_apart = _symbols(kept, codebook_size)
+    alphabet = alphabet_of(codebook_size, signs_apart)
+    signs = float(len(symbols)) if signs_apart else 0.0
+    hist = np.bincount(symbols, minlength=alphabet)
+    bits, span = _bits(hist[None], np.array([kept.size]), kept.positions is not None)
+    best = Plan(Whole(kept.size), signs_apart, span), bits + signs
+    for columns in _row_lengths(kept):
+        view = _View.of(kept, symbols, alphabet, columns, codebook_size)
+        for plan, bits in view.plans(signs_apart):
+            best = min(best, (plan, bits + signs), key=lambda pair: pair[1])
+    return best
+
+
+def _symbols(kept: KeptIndices, codebook_size: int) -> tuple[NDArray[np.uint8], bool]:
+    """What stands for the indices, and whether their signs stay apart: they do if that costs next to nothing."""
+    symbols = [to_symbols(kept.indices, codebook_size, signs_apart) for signs_apart in (False, True)]
+    whole, magnitudes = (entropy_bits(np.bincount(values, minlength=1)[None]) for values in symbols)
+    signs_apart = magnitudes + len(kept.indices) <= _LOSS_APART * whole
+    return symbols[signs_apart], signs_apart
+
+
+def _row_lengths(kept: KeptIndices) -> set[int]:
+    """Each output channel a row, or each of its input channels."""
+    lengths = {math.prod(kept.shape[axis:]) for axis in (1, 2) if axis < len(kept.shape)}
+    return {length for length in lengths if 1 < length < kept.size and kept.size >= _FEWEST_WEIGHTS}
+
+
+@dataclass(frozen=True)
+class _View:
+    """A tensor as a matrix. rows, columns: fine classes. hist: kept weights by classes and symbol."""
+
+    rows: NDArray[np.uint8]
+    columns: NDArray[np.uint8]
+    hist: Counts
+    is_sparse: bool
+
+    @classmethod
+    def of(cls, kept: KeptIndices, symbols: NDArray[np.uint8], alphabet: int, length: int, codebook_size: int) -> _View:
+        positions = np.arange(kept.size) if kept.positions is None else kept.positions
+        row, column = np.divmod(positions, length)
+        height, energies = kept.size // length, None
+        if kept.positions is None:
+            energies = np.abs(2.0 * kept.indices - (codebook_size - 1))
+        row_labels = _label(row, height, length, energies)
+        column_labels = _label(column, length, height, energies)
+        cells = (row_labels[row].astype(np.int64) * (MOST_LEVELS + 1) + column_labels[column]) * alphabet + symbols
+        shape = (MOST_LEVELS + 1, MOST_LEVELS + 1, alphabet)
+        hist = np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
+        return cls(row_labels, column_labels, hist, energies is None)
+
+    def plans(self, signs_apart: bool) -> Iterator[tuple[Plan, float]]:
+        """Plans with classes and their bits, signs left out."""
+        for merges in _MERGES:
+            for of_rows, of_columns in ((merges, merges), (merges, None), (None, merges)):
+                yield self._plan(of_rows, of_columns, signs_apart)
+
+    def _plan(self, row_merges: int | None, column_merges: int | None, signs_apart: bool) -> tuple[Plan, float]:
+        row_map, row_levels = _merge(self.rows, row_merges)
+        column_map, column_levels = _merge(self.columns, column_merges)
+        order = Classes(row_map[self.rows], column_map[self.columns], row_levels, column_levels)
+        contexts = row_map[:, None].astype(np.int64) + column_map - 2
+        hists = np.stack([self.hist[contexts == context].sum(0) for context in range(order.contexts)])
+        heights = np.bincount(order.rows, minlength=row_levels + 1)[1:]
+        widths = np.bincount(order.columns, minlength=column_levels + 1)[1:]
+        bits, span = _bits(hists, np.convolve(heights, widths), self.is_sparse)
+        bits += _HEAD_BITS + 4 * (row_levels + column_levels)
+        bits += sum(entropy_bits(np.bincount(labels)[None]) for labels in (order.rows, order.columns))
+        return Plan(order, signs_apart, span), bits
+
+
+def _label(lines: Counts, count: int, length: int, energies: Floats | None) -> NDArray[np.uint8]:
+    """A fine class (count,) for each row or column of ``length`` weights; ``lines`` are those of the kept weights."""
+    kept = np.bincount(lines, minlength=count)
+    if energies is None:
+        scores, step = np.log((kept + 0.3) / (length - kept + 0.3)), _STEP
+    else:
+        scores = np.bincount(lines, energies, count) / length
+        step = max(float(np.ptp(scores)) / MOST_LEVELS, 1.0)
+    below = np.floor((scores.max() - scores) / step)
+    labels: NDArray[np.uint8] = np.maximum(MOST_LEVELS - below, 1).astype(np.uint8)
+    labels[kept == 0] = 0
+    return labels
+
+
+def _merge(labels: NDArray[np.uint8], merges: int | None) -> tuple[NDArray[np.uint8], int]:
+    """What each fine class becomes, and how many there are then but class 0; None leaves only one."""
+    fine = np.arange(MOST_LEVELS + 1)
+    if merges is None:
+        return (fine > 0).astype(np.uint8), 1
+    coarse = (fine[1:] - 1) >> merges
+    coarse = coarse - coarse[int(labels[labels > 0].min(initial=MOST_LEVELS)) - 1]
+    merged = np.concatenate(([0], np.maximum(coarse, 0) + 1)).astype(np.uint8)
+    return merged, int(merged.max())
+
+
+def _bits(hists: Counts, sizes: Counts, is_sparse: bool) -> tuple[float, int]:
+    """Bits for positions and values with a table for each context, and the best span of value tables."""
+    contexts, alphabet = len(hists), len(np.trim_zeros(hists.sum(0), "b"))
+    positions = 0.0
+    if is_sparse:
+        kept = hists.sum(1)
+        positions = entropy_bits(np.stack([kept, sizes - kept], 1)) + _CONTEXT_BITS * contexts
+    of_span = {}
+    for span in sorted({1, 2, 3, 4, 6, 8, contexts}):
+        groups = np.add.reduceat(hists, np.arange(0, contexts, span), axis=0)
+        used = int((groups.sum(1) > 0).sum())
+        of_span[span] = entropy_bits(groups) + used * (8 + 4 * alphabet)
+    span = min(of_span, key=lambda span: of_span[span])
+    return positions + of_span[span], span
+
+
+def entropy_bits(hists: Counts) -> float:
+    """Bits of all symbols of histograms (h, alphabet), each with a table of its own."""
+    wide = hists.astype(np.float64)
+    totals = wide.sum(1)
+    return float((totals * np.log2(np.maximum(totals, 1))).sum() - (wide * np.log2(np.maximum(wide, 1))).sum())

@@ -1,0 +1,213 @@
+"""Interleaved asymmetric numeral systems (range variant; Duda 2013, Giesen 2014), many lanes a numpy operation.
+
+Symbol i of a part of a stream belongs to lane i mod N. A lane's state x is a 64-bit number. To decode a symbol of
+frequency f that starts at slot s of its table (of 2^14 slots), where x mod 2^14 is a slot of the symbol: x becomes
+f * floor(x / 2^14) + x mod 2^14 - s. After every two rounds of the lanes, and at the end of a part, each lane with
+x < 2^32, in order of the lanes, takes the stream's next 32-bit word: x becomes x * 2^32 + word. Two symbols take at
+most 28 bits, so once is enough. The encoder does the inverse, from the last symbol to the first.
+
+A lane that started empty would cost some bytes. So the encoder starts it at 2^(32 + p) + (32 + p bits of a payload),
+0 <= p < 32, and the decoder finds the payload in the last states: of lane 0, 1 .. the low 32 bits, then of lane 0, 1 ..
+the p bits above them, where p is known by the highest bit, always 1. p is what fills the first state; the last bits,
+which do not fill a byte, are 0. A lane costs about a bit then.
+
+A stream is the low halves of the N states, their high halves, and the words, 4 bytes each, little-endian.
+
+A bare stream has one lane and no payload, and nothing comes after it: its lane starts at 1, and the decoder takes words
+as long as there are any.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqc_plugin.errors import ArtifactError
+
+PRECISION = 14
+SLOTS = 1 << PRECISION
+
+Symbols = NDArray[np.uint8]
+Frequencies = NDArray[np.int64]
+Segment = tuple[Symbols, Frequencies]
+"""A run of symbols (n,) and the frequencies of their table (alphabet,), 2^14 in all."""
+States = NDArray[np.uint64]
+
+_U = np.uint64
+_WORD_BITS, WORD_BYTES = 32, 4
+_LOWEST = _U(1 << _WORD_BITS)
+_OFFSET, _SYMBOL, _FIELD = 16, 32, _U(0xFFFF)  # of an entry of a table; the frequency lies lowest
+_RAMP = np.arange(SLOTS, dtype=np.uint64) << _U(_OFFSET)
+_FEW_LANES = 8
+_MOST_LANES_LOG, _SYMBOLS_PER_LANE, _PAYLOAD_PER_LANE = 13, 192, 8
+
+
+def lanes_log(symbols: int, payload: int) -> int:
+    """The binary logarithm of a number of lanes for so many symbols and bytes of payload: fast, and still full."""
+    most = min(symbols // _SYMBOLS_PER_LANE, payload // _PAYLOAD_PER_LANE, 1 << _MOST_LANES_LOG)
+    return max(most, 1).bit_length() - 1
+
+
+def encode(parts: Sequence[Sequence[Segment]], lanes: int, payload: bytes | None) -> tuple[bytes, bytes, int]:
+    """The low halves of the states, the rest of the stream, and the bytes of payload in it; bare without payload."""
+    rounds = [_rounds(part, lanes) for part in parts]
+    if payload is None:
+        states, used = np.ones(1, np.uint64), 0
+    else:
+        states, used = _start(sum(map(_bits, rounds), np.zeros(lanes)), payload)
+    words: list[NDArray[np.uint32]] = []
+    for entries in rounds[::-1]:
+        for first, second in entries[::-1].astype(np.uint64):
+            words.append(_push(states, first, second))
+    high = (states >> _U(_WORD_BITS)).astype("<u4")
+    return states.astype("<u4").tobytes(), np.concatenate([high, *words[::-1]]).astype("<u4").tobytes(), used
+
+
+class Decoder:
+    """Parts of a stream, the first one first; ArtifactError for what no encoder gives."""
+
+    def __init__(self, low: bytes, data: bytes, lanes: int, bare: bool = False) -> None:
+        """low: the low halves of the states. data: the rest of the stream, and what comes after it."""
+        if len(low) != WORD_BYTES * lanes or len(data) < len(low):
+            raise ArtifactError(f"{len(low) + len(data)} bytes are not an ANS stream of {lanes} lanes")
+        self._data = data
+        self._words = np.frombuffer(data, "<u4", len(data) // WORD_BYTES)
+        self._states = self._words[:lanes].astype(np.uint64) << _U(_WORD_BITS) | np.frombuffer(low, "<u4")
+        self._next = lanes
+        self._bare = bare
+
+    def take(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
+        """A part: so many symbols of each table, one after another (n,)."""
+        if len(self._states) <= _FEW_LANES:
+            return self._take_singly(segments)
+        symbols, lanes = np.empty(sum(count for count, _ in segments), np.uint8), len(self._states)
+        at = end = 0
+        for count, frequencies in segments:
+            end += count
+            slots = _decoder_slots(frequencies)
+            while at < end:
+                stop = min(end, at - at % lanes + lanes)
+                self._pop(at % lanes, slots, symbols[at:stop])
+                at = stop
+                if not at % (2 * lanes):
+                    self._refill()
+        self._refill()
+        return symbols
+
+    def _pop(self, lane: int, slots: States, symbols: Symbols) -> None:
+        """One symbol of each lane from ``lane`` on."""
+        states = self._states[lane : lane + len(symbols)]
+        found = slots.take((states & _U(SLOTS - 1)).view(np.int64), mode="clip")
+        states >>= _U(PRECISION)
+        states *= found & _FIELD
+        symbols[...] = found >> _U(_SYMBOL)
+        found >>= _U(_OFFSET)
+        found &= _FIELD
+        states += found
+
+    def _take_singly(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
+        """The same symbol by symbol: an operation on a few lanes takes numpy longer."""
+        symbols, states, lane = bytearray(), self._states.tolist(), 0
+        for count, frequencies in segments:
+            widths, starts = frequencies.tolist(), (np.cumsum(frequencies) - frequencies).tolist()
+            for _ in range(count):
+                state = states[lane % len(states)]
+                slot = state & (SLOTS - 1)
+                symbol = bisect_right(starts, slot) - 1
+                states[lane % len(states)] = widths[symbol] * (state >> PRECISION) + slot - starts[symbol]
+                symbols.append(symbol)
+                lane += 1
+                if lane == 2 * len(states):
+                    lane = 0
+                    self._refill_singly(states)
+        self._refill_singly(states)
+        self._states[:] = states
+        return np.frombuffer(symbols, np.uint8)
+
+    def _refill_singly(self, states: list[int]) -> None:
+        for lane, state in enumerate(states):
+            if state >> _WORD_BITS == 0 and not (self._bare and self._next == len(self._words)):
+                if self._next == len(self._words):
+                    raise ArtifactError("an ANS stream is cut")
+                states[lane] = state << _WORD_BITS | int(self._words[self._next])
+                self._next += 1
+
+    def _refill(self) -> None:
+        low = np.flatnonzero(self._states < _LOWEST)
+        words = self._words[self._next : self._next + len(low)]
+        if len(words) < len(low):
+            raise ArtifactError("an ANS stream is cut")
+        self._next += len(low)
+        self._states[low] = self._states[low] << _U(_WORD_BITS) | words
+
+    def finish(self) -> tuple[bytes, bytes]:
+        """The payload, and what comes after the stream."""
+        rest = self._data[WORD_BYTES * self._next :]
+        if self._bare and (rest or int(self._states[0]) != 1):
+            raise ArtifactError("an ANS stream does not end where it should")
+        return (b"" if self._bare else _payload(self._states)), rest
+
+
+def _rounds(part: Sequence[Segment], lanes: int) -> NDArray[np.uint32]:
+    """The symbols' entries of a table, frequency and first slot, (rounds / 2, 2, lanes); idle lanes change nothing."""
+    entries = []
+    for symbols, frequencies in part:
+        table = frequencies | (np.cumsum(frequencies) - frequencies) << _OFFSET
+        entries.append(table.astype(np.uint32)[symbols])
+    idle = np.full(-sum(map(len, entries)) % (2 * lanes), SLOTS, np.uint32)
+    return np.concatenate([*entries, idle]).reshape(-1, 2, lanes)
+
+
+def _bits(entries: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """The bits of each lane's symbols."""
+    bits: NDArray[np.float64] = (PRECISION - np.log2((entries & 0xFFFF).astype(np.float32))).sum((0, 1), np.float64)
+    return bits
+
+
+def _push(states: States, first: States, second: States) -> NDArray[np.uint32]:
+    """Put two symbols into each state, and take the words out that do not fit any more."""
+    limits = (first & _FIELD) * (second & _FIELD)
+    full = np.flatnonzero(states >> _U(2 * (_WORD_BITS - PRECISION)) >= limits)
+    words = states[full].astype(np.uint32)  # the low halves
+    states[full] >>= _U(_WORD_BITS)
+    for entries in (second, first):
+        frequencies = entries & _FIELD
+        # x becomes floor(x / f) * 2^14 + x mod f + start
+        states += states // frequencies * (_U(SLOTS) - frequencies) + (entries >> _U(_OFFSET))
+    return words
+
+
+def _start(bits: NDArray[np.float64], payload: bytes) -> tuple[States, int]:
+    """The states to start from where so many bits will be put into each, and the bytes of payload in them."""
+    lanes = len(bits)
+    widths = np.floor(_WORD_BITS - 1.001 - bits % _WORD_BITS).astype(np.int64) % _WORD_BITS
+    extra = int(widths.sum()) // 8
+    low, above = payload[: WORD_BYTES * lanes], payload[WORD_BYTES * lanes :][:extra]
+    is_used = np.arange(_WORD_BITS) < widths[:, None]
+    matrix = np.zeros((lanes, _WORD_BITS), np.uint8)
+    string = np.unpackbits(np.frombuffer(above.ljust(extra + 1, b"\0"), np.uint8), bitorder="little")
+    matrix[is_used] = string[: int(widths.sum())]
+    matrix[np.arange(lanes), widths] = 1
+    high = np.packbits(matrix, axis=1, bitorder="little").view("<u4").reshape(-1).astype(np.uint64)
+    states = high << _U(_WORD_BITS) | np.frombuffer(low.ljust(WORD_BYTES * lanes, b"\0"), "<u4")
+    return states, WORD_BYTES * lanes + extra
+
+
+def _payload(states: States) -> bytes:
+    """What :func:`_start` was given, as far as it was used."""
+    high = (states >> _U(_WORD_BITS)).astype("<u4")
+    widths = np.frexp(high.astype(np.float64))[1] - 1
+    matrix = np.unpackbits(high.view(np.uint8).reshape(-1, WORD_BYTES), axis=1, bitorder="little")
+    string = np.packbits(matrix[np.arange(_WORD_BITS) < widths[:, None]], bitorder="little")
+    return states.astype("<u4").tobytes() + string[: int(widths.sum()) // 8].tobytes()
+
+
+def _decoder_slots(frequencies: Frequencies) -> States:
+    """Frequency, place among the symbol's slots, and symbol, of each slot (2^14,)."""
+    first = np.cumsum(frequencies) - frequencies
+    entries = (np.arange(len(frequencies)) << _SYMBOL) + frequencies - (first << _OFFSET)
+    slots: States = np.repeat(entries, frequencies).view(np.uint64) + _RAMP
+    return slots

@@ -1,0 +1,303 @@
+"""A second reader of compressed networks, in plain Python: what docs/file-format.md says, without numpy and torch.
+
+    python examples/plain_reader.py network.dqc        # every tensor with its dtype, shape and first values
+
+It is slow, and made to be read. It trusts the file where the package's own reader does not: no checksum is compared.
+"""
+
+import json
+import math
+import struct
+import sys
+import zlib
+from bisect import bisect_right
+from itertools import accumulate, product
+from pathlib import Path
+
+DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64"]
+DTYPES += ["uint8", "uint16", "uint32", "uint64", "bool"]
+FORMATS = dict(zip(DTYPES, "fdeHbhiqBHIQ?", strict=True))
+SMALLEST = {"float32": 2.0**-149, "float64": 2.0**-1074, "float16": 2.0**-24, "bfloat16": 2.0**-133}
+SLOTS = 1 << 14
+SHORT = [0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181]
+LONG = [0] + [(8 + code % 8) << code // 8 for code in range(176)]
+
+
+class Cursor:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, length):
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def rest(self):
+        return self.data[self.at :]
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def count(self):
+        value, byte, shift = 0, 128, 0
+        while byte > 127:
+            byte = self.byte()
+            value, shift = value | (byte & 127) << shift, shift + 7
+        return value
+
+    def text(self):
+        return self.take(self.count()).decode()
+
+    def shape(self):
+        return [self.count() for _ in range(self.count())]
+
+
+def read(path):
+    """{name: (dtype, shape, values in order of the flattened tensor)} of a file."""
+    data = Path(path).read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])["__metadata__"]
+    if header["format"] != "dqc" or int(header["version"]) > 1:
+        raise ValueError("not a compressed network of format version 1")
+    index, payload = Cursor(data[start : start + int(header["index"])]), Cursor(data[start + int(header["index"]) :])
+    length = index.count()
+    index = Cursor(inflate(index.rest()))
+    assert len(index.data) == length
+    index.text()  # the user's metadata
+    tensors = {}
+    for _ in range(index.count()):
+        name, kind = index.text(), index.byte()
+        if kind == 2:
+            tensors[name] = list(tensors.values())[index.count()]
+            continue
+        dtype, shape = DTYPES[index.byte()], index.shape()
+        if kind == 0:
+            values = exact(payload.take(index.count()), dtype, math.prod(shape))
+        else:
+            coder, kept, *lengths = index.text(), *(index.count() for _ in range(4))
+            values = quantized(coder, kept, [payload.take(length) for length in lengths], dtype, shape)
+        index.take(4)  # CRC-32 of the blob
+        tensors[name] = dtype, shape, values
+    return tensors
+
+
+def inflate(data):
+    return zlib.decompress(data, -15)
+
+
+def exact(blob, dtype, count):
+    width = struct.calcsize(FORMATS[dtype])
+    form, raw = blob[0], blob[1:]
+    if form == 1:
+        raw = inflate(raw)
+    elif form == 2:
+        cursor = Cursor(raw)
+        planes = [symbols(cursor.take(cursor.count()), count, 256) for _ in range(width)]
+        raw = bytes(byte for element in zip(*planes, strict=True) for byte in element)
+    return from_raw(raw, dtype, count)
+
+
+def from_raw(raw, dtype, count):
+    values = list(struct.unpack(f"<{count}{FORMATS[dtype]}", raw))
+    if dtype == "bfloat16":
+        values = [struct.unpack("<f", struct.pack("<I", value << 16))[0] for value in values]
+    return values
+
+
+def rounded(value, dtype):
+    """The value as a dtype holds it."""
+    if dtype == "bfloat16":
+        bits = struct.unpack("<I", struct.pack("<f", value))[0]
+        return struct.unpack("<f", struct.pack("<I", (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16))[0]
+    return struct.unpack(f"<{FORMATS[dtype]}", struct.pack(f"<{FORMATS[dtype]}", value))[0]
+
+
+def quantized(coder, kept, blobs, dtype, shape):
+    if coder not in ("best", "huffman", "packed"):
+        raise ValueError(f"unknown coder {coder}")
+    tables, size = codebook(Cursor(blobs[0])), math.prod(shape)
+    if not size:
+        return []
+    if blobs[1] and blobs[1][0] & 64:
+        places, indices = ans(Cursor(blobs[1]), blobs[2], size, len(tables[0]))
+    else:
+        places, indices = positions(blobs[1], kept, size), symbols(blobs[2], kept, len(tables[0]))
+    values, in_channel = [0.0] * size, max(size // len(tables), 1)
+    for place, index in zip(places, indices, strict=True):
+        values[place] = rounded(tables[place // in_channel][index], dtype)
+    return values
+
+
+def codebook(cursor):
+    """The codewords of the tensor, or of each of its channels."""
+    family = cursor.byte()
+    bits, zero = (cursor.byte(), cursor.byte()) if family == 0 else (0, 0)
+    dtype, length = DTYPES[cursor.byte()], cursor.count()
+    numbers = exact(cursor.rest(), dtype, max(length - 1, 1) if length != 1 else 0)
+    if family == 1:
+        return [numbers]
+    tables = []
+    for scale in numbers:
+        levels = (1 << bits - 1) - zero
+        largest_first = [min(max(scale / 2**step, SMALLEST[dtype]), scale) for step in range(levels)]
+        tables.append([-value for value in largest_first] + [0.0] * zero + largest_first[::-1])
+    return tables
+
+
+def unpack(data, count, width):
+    number = [int.from_bytes(data[at : at + width], "little") for at in range(0, len(data), width)]
+    return [number[at // 8] >> at % 8 * width & (1 << width) - 1 for at in range(count)]
+
+
+def symbols(data, count, alphabet):
+    form, cursor, letters = data[0], Cursor(data[1:]), range(alphabet)
+    if form & 16:
+        used = unpack(cursor.take(-(-alphabet // 8)), alphabet, 1)
+        letters = [letter for letter in letters if used[letter]]
+    if form & 15 == 0:
+        return [letters[rank] for rank in unpack(cursor.rest(), count, max(1, (len(letters) - 1).bit_length()))]
+    numbers, base = inflate(cursor.rest()), len(letters)
+    return [letters[number // base**place % base] for number in numbers for place in range(form & 15)][:count]
+
+
+def positions(data, kept, size):
+    if not data:
+        return range(size)
+    cursor = Cursor(data)
+    width = cursor.byte()
+    if width == 0:
+        return [place for place, is_kept in enumerate(symbols(cursor.rest(), size, 2)) if is_kept]
+    fillers = cursor.count()
+    return from_gaps(symbols(cursor.rest(), kept + fillers, 1 << width), (1 << width) - 1)
+
+
+def from_gaps(fields, filler):
+    places, at = [], 0
+    for field in fields:
+        at += field
+        if field != filler:
+            places.append(at)
+            at += 1
+    return places
+
+
+class Stream:
+    """rANS: see the part of that name in docs/file-format.md."""
+
+    def __init__(self, low, data, lanes, bare=False):
+        words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+        lows = struct.unpack(f"<{lanes}I", low)
+        self.states = [high << 32 | low for low, high in zip(lows, words[:lanes], strict=True)]
+        self.words, self.data, self.used, self.bare = words, data, lanes, bare
+
+    def part(self, runs):
+        """Runs of (count, frequencies); a list of symbols for each."""
+        found, at, lanes = [], 0, len(self.states)
+        for count, frequencies in runs:
+            starts = [0, *accumulate(frequencies)][:-1]
+            found.append([])
+            for at in range(at, at + count):  # noqa: B020
+                state = self.states[at % lanes]
+                symbol = bisect_right(starts, state % SLOTS) - 1
+                self.states[at % lanes] = frequencies[symbol] * (state // SLOTS) + state % SLOTS - starts[symbol]
+                found[-1].append(symbol)
+                if at % (2 * lanes) == 2 * lanes - 1:
+                    self.refill()
+            at += count > 0
+        self.refill()
+        return found
+
+    def refill(self):
+        for lane, state in enumerate(self.states):
+            if state < 1 << 32 and not (self.bare and self.used == len(self.words)):
+                self.states[lane] = state << 32 | self.words[self.used]
+                self.used += 1
+
+    def end(self):
+        """The payload and what comes after the stream."""
+        high = "".join(f"{state >> 32:b}"[:0:-1] for state in self.states)  # without the highest bit, lowest first
+        extra = [int(high[at : at + 8][::-1], 2) for at in range(0, len(high) - 7, 8)]
+        payload = b"".join(struct.pack("<I", state & 0xFFFFFFFF) for state in self.states) + bytes(extra)
+        return (b"" if self.bare else payload) + self.data[4 * self.used :]
+
+
+def table(cursor, alphabet):
+    used, is_long = divmod(cursor.count(), 2)
+    codes = unpack(cursor.take(-(-used * (8 if is_long else 4) // 8)), used, 8 if is_long else 4)
+    return to_slots([(LONG if is_long else SHORT)[code] for code in codes] + [0] * (alphabet - used))
+
+
+def to_slots(weights):
+    used, total = sum(weight > 0 for weight in weights), sum(weights)
+    slots = [(weight > 0) + weight * (SLOTS - used) // total for weight in weights]
+    slots[weights.index(max(weights))] += SLOTS - sum(slots)
+    return slots
+
+
+def geometric(kept, size):
+    left = [1 << 40]
+    for _ in range(min(255, 4 * size // kept + 1)):
+        left.append(left[-1] * (((size - kept) << 32) // size) >> 32)
+    return to_slots([max(a - b, 1) for a, b in zip(left, [*left[1:], 0], strict=True)])
+
+
+def ans(head, values, size, codewords):
+    kind = head.byte()
+    order, counts, gaps = range(size), [size], None
+    if kind != 64:
+        lanes = 1 << head.byte()
+        if kind & 2:
+            columns, levels = head.count(), [head.byte(), head.byte()]
+            lines = list(zip((size // columns, columns), [table(head, level + 1) for level in levels], strict=True))
+        if kind & 1:
+            contexts = sum(levels) - 1 if kind & 2 else 1
+            counts = [(kept, head.count() if kept else 0) for kept in (head.count() for _ in range(contexts))]
+            tables = [table(head, 256) if kept else None for kept, _ in counts] if head.byte() else None
+        stream = Stream(values[: 4 * lanes], head.rest(), lanes)
+        sizes = [size]
+        if kind & 2:
+            order, sizes = by_context(*stream.part(lines), *levels)
+        if kind & 1:
+            used = [context for context, (kept, _) in enumerate(counts) if kept]
+            own = [tables[k] if tables else geometric(counts[k][0], sizes[k]) for k in used]
+            gaps = stream.part([(sum(counts[k]), slots) for k, slots in zip(used, own, strict=True)])
+            starts = [0, *accumulate(sizes)]
+            order = [
+                order[starts[k] + place]
+                for k, fields, slots in zip(used, gaps, own, strict=True)
+                for place in from_gaps(fields, len(slots) - 1)
+            ]
+        counts = [kept for kept, _ in counts] if kind & 1 else sizes
+        values = stream.end() + values[4 * lanes :]
+    return order, ans_values(Cursor(values), counts, codewords)
+
+
+def by_context(rows, columns, row_levels, column_levels):
+    """The weights in the order of their contexts, and how many are of each."""
+    order, sizes = [], []
+    for context in range(row_levels + column_levels - 1):
+        before = len(order)
+        for level in range(row_levels):
+            chosen = [row for row, label in enumerate(rows) if label == level + 1]
+            crossed = [column for column, label in enumerate(columns) if label == context - level + 1 > 0]
+            order += [row * len(columns) + column for row, column in product(chosen, crossed)]
+        sizes.append(len(order) - before)
+    return order, sizes
+
+
+def ans_values(cursor, counts, codewords):
+    apart, lanes, span = cursor.byte(), 1 << cursor.byte(), cursor.byte()
+    groups = [sum(counts[at : at + span]) for at in range(0, len(counts), span)]
+    alphabet = (codewords + 1) // 2 if apart else codewords
+    runs = [(count, table(cursor, alphabet)) for count in groups if count]
+    stream = Stream(cursor.take(4 * lanes), cursor.rest(), lanes, bare=lanes == 1 and not apart)
+    found = [symbol for run in stream.part(runs) for symbol in run]
+    if apart:
+        signs = unpack(stream.end(), len(found), 1)
+    else:
+        found, signs = [symbol // 2 for symbol in found], [symbol % 2 for symbol in found]
+    return [codewords - 1 - magnitude if sign else magnitude for magnitude, sign in zip(found, signs, strict=True)]
+
+
+if __name__ == "__main__":
+    for name, (dtype, shape, values) in read(sys.argv[1]).items():
+        print(f"{name}: {dtype} {shape} {values[:6]}")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dqc_plugin.coding import frequencies
+from dqc_plugin.coding.cursor import Cursor
+from dqc_plugin.coding.rans import SLOTS
+from dqc_plugin.errors import ArtifactError
+
+
+@settings(deadline=None, max_examples=200)
+@given(counts=st.lists(st.one_of(st.just(0), st.integers(0, 10**7)), min_size=1, max_size=256))
+def test_a_table_has_slots_for_all_that_occurs_and_nothing_else(counts: list[int]) -> None:
+    wanted = np.array(counts)
+    cursor = Cursor(frequencies.encode(wanted))
+    found = frequencies.take(cursor, len(counts))
+    cursor.end()
+    assert int(found.sum()) == SLOTS
+    if wanted.any():
+        np.testing.assert_array_equal(found > 0, wanted > 0)
+
+
+def test_a_table_costs_little_and_loses_little() -> None:
+    counts = np.bincount(np.random.default_rng(0).geometric(0.2, 100_000).clip(max=40))
+    table = frequencies.encode(counts)
+    ideal = -float((counts[1:] * np.log2(counts[1:] / counts.sum())).sum())
+    assert len(table) <= 43
+    assert frequencies.bits(counts, frequencies.take(Cursor(table), len(counts))) <= 1.001 * ideal
+
+
+def test_few_counts_take_half_a_byte_each() -> None:
+    assert frequencies.encode(np.array([3, 0, 1, 0, 0])) == bytes([6, 0xF | 0 << 4, 12])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [(b"", "cut"), (b"\x0a\x11", "5 symbols instead of 4"), (b"\x04\x00", "damaged"), (b"\x03\xff", "damaged"),
+     (b"\x00", "damaged"), (b"\x08\x11", "bytes are announced")],
+)  # fmt: skip
+def test_tables_that_cannot_be(table: bytes, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        frequencies.take(Cursor(table), 4)
+
+
+@settings(deadline=None, max_examples=100)
+@given(size=st.integers(1, 1 << 56), share=st.floats(0, 1))
+def test_geometric_tables_have_a_slot_for_every_gap(size: int, share: float) -> None:
+    kept = min(size, max(1, int(size * share)))
+    found = frequencies.geometric(kept, size)
+    assert int(found.sum()) == SLOTS and int(found.min()) >= 1
+    assert len(found) == frequencies.filler_of(kept, size) + 1 <= 256
+
+
+def test_geometric_tables_follow_the_shares() -> None:
+    found = frequencies.geometric(1, 10) / SLOTS
+    np.testing.assert_allclose(found[:20], 0.1 * 0.9 ** np.arange(20), rtol=0.03)
+    assert len(found) == 42 and found[41] == pytest.approx(0.9**41, rel=0.05)
