@@ -20,9 +20,10 @@ ALLOWED = {
     "pruners": {"codebooks"},
     "quantizers": {"codebooks"},
     "pipeline": {"codebooks", "quantizers", "pruners", "schedule", "artifact", "models", "data"},
+    "search": {"codebooks", "quantizers", "schedule", "artifact", "pipeline"},
     "report": {"artifact", "codebooks", "coding"},
     "export": {"artifact"},
-    "cli": {"pipeline", "artifact", "schedule", "report", "export", "data"},
+    "cli": {"pipeline", "artifact", "schedule", "report", "export", "data", "search"},
 }
 EVERYWHERE = {"errors", "registry", "builtins"}
 LIBRARIES_KEPT_OUT = {

@@ -11,6 +11,7 @@ from dqc_plugin.cli.compare import compare
 from dqc_plugin.cli.export import export
 from dqc_plugin.cli.inspect import inspect
 from dqc_plugin.cli.run import run
+from dqc_plugin.cli.sensitivity import sensitivity
 from dqc_plugin.cli.verify import verify
 from dqc_plugin.errors import DQCError
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, check, compare, inspect, verify, export):
+for command in (run, check, compare, inspect, verify, export, sensitivity):
     app.command()(command)
 
 

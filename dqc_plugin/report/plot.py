@@ -13,11 +13,11 @@ from dqc_plugin.report.rows import Row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 _MOST_SERIES = 6
 _INCHES_OF_A_LETTER, _INCHES_OF_A_MARKER = 0.065, 0.55  # of the legend, at font size 9
-_STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def require_matplotlib() -> None:
@@ -43,7 +43,7 @@ def write_plot(document: Document, path: Path) -> list[Path]:
     if not rows:
         raise RunError("nothing to plot: no finished run has a compressed file")
     panels = _panels(document, rows)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(max(6.0, 3.8 * len(panels)), 4.2), layout="constrained")
         areas = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (title, series) in zip(areas, panels.items(), strict=True):
@@ -61,7 +61,7 @@ def write_plot(document: Document, path: Path) -> list[Path]:
             ncols=_legend_columns(handles, figure.get_figwidth()),
             frameon=False,
         )
-        return [_save(figure, path, ending) for ending in (".png", ".svg")]
+        return [save_figure(figure, path, ending) for ending in (".png", ".svg")]
 
 
 def _legend_columns(labels: Iterable[str], inches: float) -> int:
@@ -112,7 +112,7 @@ def _draw_panel(axes: Axes, title: str, series: Series) -> None:
     axes.set_title(title, loc="left")
     axes.set_xscale("log")
     for number, (name, points) in enumerate(series.items()):
-        _draw_line(axes, name, points, _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
+        _draw_line(axes, name, points, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0.12)
@@ -121,7 +121,7 @@ def _draw_panel(axes: Axes, title: str, series: Series) -> None:
 def _draw_others(axes: Axes, document: Document) -> None:
     placed = [(other.bytes, other) for other in document.others if other.bytes]
     for number, (size, other) in enumerate(placed):
-        colour = _COLOURS[-1 - number % len(_COLOURS)]
+        colour = COLOURS[-1 - number % len(COLOURS)]
         axes.scatter(
             [size], [other.accuracy_percent], marker="x", s=36, color=colour, label=f"{other.name} (published)"
         )
@@ -163,7 +163,8 @@ def _label_sizes(axes: Axes) -> None:
     axes.set_xlabel("file size, kB (1 kB = 1000 bytes)" if kilo else "file size, bytes")
 
 
-def _save(figure: Any, path: Path, ending: str) -> Path:
+def save_figure(figure: Any, path: Path, ending: str) -> Path:
+    """Write a figure under the path's name with this ending; RunError if that cannot be."""
     target = path.with_suffix(ending) if path.suffix in (".png", ".svg") else path.with_name(path.name + ending)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
