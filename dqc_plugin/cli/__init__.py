@@ -11,7 +11,9 @@ from dqc_plugin.cli.compare import compare
 from dqc_plugin.cli.export import export
 from dqc_plugin.cli.inspect import inspect
 from dqc_plugin.cli.run import run
+from dqc_plugin.cli.search import search
 from dqc_plugin.cli.sensitivity import sensitivity
+from dqc_plugin.cli.trial import trial
 from dqc_plugin.cli.verify import verify
 from dqc_plugin.errors import DQCError
 
@@ -21,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, check, compare, inspect, verify, export, sensitivity):
+for command in (run, check, compare, inspect, verify, export, sensitivity, search, trial):
     app.command()(command)
 
 

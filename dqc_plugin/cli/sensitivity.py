@@ -17,7 +17,7 @@ from dqc_plugin.cli.trainers import without_trainers
 from dqc_plugin.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dqc_plugin.search import Profile, Sensitivity
+    from dqc_plugin.search.sensitivity import Profile, Sensitivity
 
 _PIPED_WIDTH = 120
 
@@ -36,7 +36,7 @@ def sensitivity(
     from dqc_plugin.schedule import load_schedule
 
     with without_trainers():
-        from dqc_plugin.search import measure_sensitivity
+        from dqc_plugin.search.sensitivity import measure_sensitivity
 
     if plot:
         require_matplotlib()

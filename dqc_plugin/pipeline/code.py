@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,13 +29,10 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
     Raises RunError if the network that the file gives is not the one in memory.
     """
     path = context.folder.path / stage.file
-    records = codebook_records(state)
     if stage.unused == "zero":
         data = context.training_data(_BATCH).epoch(context.schedule.seed, 0)
         state = replace(state, weights=zero_unused(state.weights, state.into(context.make_model()), data))
-    if stage.unquantized == "bfloat16":
-        state = replace(state, weights=_rounded(state.weights, records))
-    save(path, state.weights, records, coder=stage.name)
+    _, state = write_file(path, stage, state)
     verify(path)
     in_memory = state.into(context.make_model())
     loaded: nn.Module = load(path, into=context.make_model())
@@ -49,6 +48,20 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
         "same_outputs": True,
         "metric": context.metric(loaded, context.evaluation),
     }
+
+
+def coded_bytes(stage: CoderStage, state: NetworkState) -> int:
+    """The size of the file that a coder stage would write of a network."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_file(Path(folder) / stage.file, stage, state)[0].stat().st_size
+
+
+def write_file(path: Path, stage: CoderStage, state: NetworkState) -> tuple[Path, NetworkState]:
+    """The file of a network, and the network that is in it: floats rounded where the stage says so."""
+    records = codebook_records(state)
+    if stage.unquantized == "bfloat16":
+        state = replace(state, weights=_rounded(state.weights, records))
+    return save(path, state.weights, records, coder=stage.name), state
 
 
 def _rounded(weights: dict[str, Tensor], records: dict[str, dict[str, Record]]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -62,10 +63,16 @@ def run_quantizer(context: Context, number: int, stage: QuantizerStage, state: N
     evaluator = make_evaluator(fit, model)
     quantizer = _build_quantizer(context, stage, state, model, evaluator)
     _bind(fit, quantizer)
+
+    def exported(
+        calibration: dict[str, Any], finish: Callable[[nn.Module], nn.Module] = lambda plain: plain
+    ) -> NetworkState:
+        weights = cpu_weights(finish(export_model(quantizer)))
+        return NetworkState(weights, state.masks, {**state.calibration, **calibration})
+
+    fit.state = lambda: exported(quantizer.get_calibration_config())
     _, calibration = quantizer.compress(None, stage.train.epochs)
-    return NetworkState(
-        cpu_weights(fit.finished(export_model(quantizer))), state.masks, {**state.calibration, **calibration}
-    )
+    return exported(calibration, fit.finished)
 
 
 def make_fit(context: Context, number: int, stage: Any) -> Fit:

@@ -20,6 +20,7 @@ from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.folder import load_checkpoint
 from dqc_plugin.pipeline.optimizers import learning_rate
 from dqc_plugin.pipeline.progress import load_model_state
+from dqc_plugin.pipeline.state import NetworkState
 from dqc_plugin.pipeline.stepper import Stepper, TrainingStep
 from dqc_plugin.pruners.masks import Masks
 from dqc_plugin.schedule.settings import TrainSettings
@@ -35,6 +36,7 @@ class Fit:
     save, load: what a compressor keeps beside the model's state.
     held: masks of earlier stages, for a stage whose compressor does not know them.
     follow_weights: what is to happen when the weights' average has taken their place.
+    state: the quantized network as it is, for whoever watches; None in other stages.
     """
 
     context: Context
@@ -45,6 +47,7 @@ class Fit:
     load: Callable[[Any], None] = lambda saved: None
     held: Masks = field(default_factory=dict)
     follow_weights: Callable[[], None] = lambda: None
+    state: Callable[[], NetworkState] | None = None
     average: WeightAverage | None = None
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, training_step: TrainingStep | None = None) -> None:
@@ -122,6 +125,8 @@ class Fit:
         }
         self.context.folder.add_record(record)
         self.context.reporter.record(record)
+        if self.state is not None:
+            self.context.reporter.quantized(record, self.state)
 
     def _save(self, stepper: Stepper, epochs_done: int) -> None:
         content = {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from dqc_plugin.pipeline.state import NetworkState
 
 Item = TypeVar("Item")
 
@@ -21,3 +24,6 @@ class Reporter:
 
     def record(self, record: dict[str, Any]) -> None:
         """A record was written."""
+
+    def quantized(self, record: dict[str, Any], state: Callable[[], NetworkState]) -> None:
+        """An epoch of a quantizer stage has ended; ``state`` gives the network as it would be coded now."""

@@ -49,7 +49,7 @@ def write_plot(document: Document, path: Path) -> list[Path]:
         for axes, (title, series) in zip(areas, panels.items(), strict=True):
             _draw_panel(axes, title, series)
             _draw_others(axes, document)
-            _label_sizes(axes)
+            label_sizes(axes)
         areas[0].set_ylabel("accuracy, %")
         handles = {
             label: handle for axes in areas for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
@@ -149,7 +149,7 @@ def _draw_star(axes: Axes, x: list[float], y: list[float], colour: str, label: s
     axes.scatter(x, y, marker="*", s=70, facecolors="white", edgecolors=colour, zorder=3, label=label)
 
 
-def _label_sizes(axes: Axes) -> None:
+def label_sizes(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     low, high = axes.get_xlim()

@@ -51,6 +51,11 @@ def find_settings(stage: CompressStage, model: nn.Module, problems: Problems) ->
     return settings
 
 
+def select(selector: str, layers: Sequence[Layer]) -> list[Layer]:
+    """The layers that a selector matches: by name, by ``re:`` pattern of the whole name, or by type."""
+    return [layer for layer in layers if any(fits(selector, layer) for fits in _PRECEDENCE)]
+
+
 def _layers_in(settings: Mapping[str, BaseModel], model: nn.Module) -> list[Layer]:
     return [layer for layer in compressible_layers(model) if layer.name in settings]
 
@@ -94,7 +99,7 @@ def _check_selectors(
     stage: CompressStage, layers: Sequence[Layer], recurrent: Mapping[str, nn.Module], problems: Problems
 ) -> None:
     for selector in stage.layers:
-        if any(fits(selector, layer) for fits in _PRECEDENCE for layer in layers):
+        if select(selector, layers):
             continue
         kinds = {
             type(module).__name__ for name, module in recurrent.items() if selector in (name, type(module).__name__)

@@ -1,5 +1,26 @@
-"""Bit widths: what each layer bears."""
+"""Bit widths: what each layer bears, and NNI's search over them."""
 
-from dqc_plugin.search.sensitivity import Profile, Sensitivity, measure_sensitivity, start_network
+from __future__ import annotations
 
-__all__ = ["Profile", "Sensitivity", "measure_sensitivity", "start_network"]
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Aim": "aim",
+    "MixedPrecision": "tuner",
+    "Profile": "sensitivity",
+    "Sensitivity": "sensitivity",
+    "measure_sensitivity": "sensitivity",
+    "start_network": "sensitivity",
+    "load_search": "config",
+    "run_search": "search",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """NNI gives a tuner ten seconds to start: importing it must not import torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

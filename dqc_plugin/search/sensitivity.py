@@ -22,7 +22,8 @@ from dqc_plugin.pipeline.evaluate import Batch
 from dqc_plugin.pipeline.reporter import Reporter
 from dqc_plugin.pipeline.runner import run
 from dqc_plugin.quantizers.options import SQCOptions
-from dqc_plugin.schedule import CoderStage, PrunerStage, QuantizerStage, Schedule, load_schedule, stage_settings
+from dqc_plugin.schedule import CoderStage, PrunerStage, Schedule, load_schedule, stage_settings
+from dqc_plugin.search.space import parameter_layer, quantizer_stage
 
 _BATCH = 256
 Images = list[Batch]
@@ -69,7 +70,7 @@ def measure_sensitivity(
     """
     if any(width not in range(2, 9) for width in bits):
         raise ConfigError(f"bits must be from 2 to 8, not {', '.join(map(str, bits))}")
-    number, stage = _quantizer_stage(schedule)
+    number, stage = quantizer_stage(schedule)
     model = start_network(schedule, out, reporter)
     pruned = any(isinstance(before, PrunerStage) for before in schedule.stages[:number])
     coder = next((s.name for s in schedule.stages if isinstance(s, CoderStage)), "huffman")
@@ -87,19 +88,12 @@ def measure_sensitivity(
 
 def start_network(schedule: Schedule, out: Path | None = None, reporter: Reporter | None = None) -> nn.Module:
     """The network that the quantizer stage of a schedule starts from, on the CPU, run as far as it is not yet."""
-    number, _ = _quantizer_stage(schedule)
+    number, _ = quantizer_stage(schedule)
     before = schedule.canonical()
     name = f"{schedule.name}-start"
     start = load_schedule({**before, "name": name, "stages": before["stages"][:number]})
     runs = Path("runs")
     return run(start, out or runs / name, reporter=reporter, siblings=[runs / schedule.name]).model.eval()
-
-
-def _quantizer_stage(schedule: Schedule) -> tuple[int, QuantizerStage]:
-    for number, stage in enumerate(schedule.stages):
-        if isinstance(stage, QuantizerStage) and isinstance(stage.options, SQCOptions):
-            return number, stage
-    raise ConfigError(f"{schedule.name}: has no stage 'quantizer: dqc' or 'quantizer: sqc', whose bits could vary")
 
 
 def _training_images(schedule: Schedule, images: int) -> Images:
@@ -138,9 +132,13 @@ def _measure(
         loss_change = change()
     finally:
         weights.copy_(kept)
-    name = parameter[0] if parameter[1] == "weight" else ".".join(parameter)
     return Sensitivity(
-        name, bits, kept.numel(), _sqnr(kept, quantized), loss_change, _bytes(quantized, codebook, coder)
+        parameter_layer(parameter),
+        bits,
+        kept.numel(),
+        _sqnr(kept, quantized),
+        loss_change,
+        _bytes(quantized, codebook, coder),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.schedule import load_schedule
-from dqc_plugin.search import Profile, measure_sensitivity
+from dqc_plugin.search.sensitivity import Profile, measure_sensitivity
 
 STAGES: list[dict[str, Any]] = [
     {"train": {"epochs": 3}},

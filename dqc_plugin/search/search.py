@@ -1,0 +1,159 @@
+"""A search from its configuration to the best schedule and file; the same call with ``resume`` goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dqc_plugin.errors import ConfigError, RunError
+from dqc_plugin.pipeline.folder import write_atomically
+from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.schedule import Schedule, load_schedule
+from dqc_plugin.search.choices import make_space
+from dqc_plugin.search.config import SearchConfig, SearchKeys
+from dqc_plugin.search.experiment import run_experiment
+from dqc_plugin.search.outcome import Outcome, gather, keep_outcome
+from dqc_plugin.search.sensitivity import measure_sensitivity
+from dqc_plugin.search.space import SearchSpace, quantizer_stage, size_of, trial_schedule
+from dqc_plugin.search.trial import check_searchable, read_trial
+
+_STATE, _BASE, _PROFILE, _TRIALS = "search.json", "base.json", "profile.json", "trials"
+_TUNER = "dqc_plugin.search.tuner.MixedPrecision"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """folder: where everything is. failed: the number of trials that failed in this call."""
+
+    folder: Path
+    outcome: Outcome
+    failed: int
+
+
+def run_search(
+    config: SearchConfig,
+    folder: Path,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+    progress: Callable[[Mapping[str, int]], None] = lambda counts: None,
+) -> SearchResult:
+    """Run NNI's experiment over the schedule's bit widths; trials that are finished in the folder are not run again.
+
+    Raises ConfigError for what cannot be searched and for a folder with another search, or with one that is begun
+    where ``resume`` is not set; RunError if the search dies, hangs or no trial succeeds.
+    """
+    full, base = _schedules(config)
+    for setup in _uniform(config.keys):
+        trial_schedule(base, setup)
+    _claim(folder, config, base, resume)
+    profile = measure_sensitivity(base, _widths(config.keys), out=folder / _TRIALS / "start", reporter=reporter)
+    write_atomically(folder / _PROFILE, json.dumps(asdict(profile), indent=2).encode())
+    space = config.nni.get("searchSpace") or make_space(base, config.keys, profile)
+    done = [trial for path in sorted((folder / _TRIALS).glob("*")) if (trial := read_trial(path)) is not None]
+    wanted = int(min(config.nni["maxTrialNumber"], size_of(space))) - len(done)
+    failed = 0
+    if wanted > 0:
+        nni = {**_nni(config, folder, space), "maxTrialNumber": wanted}
+        failed = run_experiment(nni, folder.resolve() / "nni", done, config.keys.stalled_after_seconds, progress)
+    outcome = gather(folder / _TRIALS, config.keys.aim)
+    if not outcome.trials:
+        raise RunError(f"{folder}: every trial failed{_why(folder)}")
+    keep_outcome(outcome, full, folder)
+    return SearchResult(folder, outcome, failed)
+
+
+def _schedules(config: SearchConfig) -> tuple[Schedule, Schedule]:
+    """The schedule as it stands, and as trials run it: their epochs, judged on held-out training data."""
+    file = config.folder / config.keys.schedule
+    full = load_schedule(file if file.exists() else Path(config.keys.schedule))
+    number, stage = quantizer_stage(full)
+    if stage.name != config.keys.quantizer:
+        raise ConfigError(f"{file}: stages[{number}] is quantizer: {stage.name}, not {config.keys.quantizer}")
+    data = full.canonical()
+    if config.keys.epochs is not None:
+        data["stages"][number]["epochs"] = config.keys.epochs
+    if data.get("data", {}).get("evaluate_on") == "test":
+        data["data"] = {**data["data"], "validation": config.keys.validation, "evaluate_on": "validation"}
+    base = load_schedule(data)
+    check_searchable(base)
+    return full, base
+
+
+def _uniform(keys: SearchKeys) -> list[dict[str, Any]]:
+    return [{"bits": bits} for bits in (keys.bits.choices if keys.bits else ())]
+
+
+def _widths(keys: SearchKeys) -> tuple[int, ...]:
+    return tuple(keys.bits.choices) if keys.bits else (2, 3, 4, 5, 8)
+
+
+def _claim(folder: Path, config: SearchConfig, base: Schedule, resume: bool) -> None:
+    """Write what is searched; refuse a folder of another search."""
+    said = {"keys": config.keys.model_dump(mode="json"), "nni": dict(config.nni), "schedule": base.canonical()}
+    said["nni"].pop("maxTrialNumber", None), said["nni"].pop("trialConcurrency", None)
+    text = json.dumps(said, indent=2, sort_keys=True, default=str)
+    state = folder / _STATE
+    if state.exists() and state.read_text(encoding="utf-8") != text:
+        raise ConfigError(f"{folder}: holds another search; give --out another folder")
+    if state.exists() and not resume:
+        raise ConfigError(f"{folder}: this search is begun already; go on with --resume, or give --out another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(state, text.encode())
+    write_atomically(folder / _BASE, json.dumps(base.canonical(), indent=2).encode())
+
+
+def _nni(config: SearchConfig, folder: Path, space: SearchSpace) -> dict[str, Any]:
+    """NNI's keys with what a search adds: space, trial command, and where nothing is said, tuner and service."""
+    nni = {"trialConcurrency": 1, "trialGpuNumber": 0, "trainingService": {"platform": "local"}, **config.nni}
+    nni.setdefault("experimentName", config.name)
+    nni.setdefault("trialCodeDirectory", ".")
+    tuner = nni.get("tuner")
+    if "advisor" not in nni and (tuner is None or tuner.get("name") == "MixedPrecision"):
+        arguments = {"profile": str((folder / _PROFILE).resolve()), "aim": config.keys.aim.model_dump()}
+        nni["tuner"] = {
+            "className": _TUNER,
+            "codeDirectory": ".",
+            "classArgs": {**arguments, **((tuner or {}).get("classArgs") or {})},
+        }
+    nni["searchSpace"] = space
+    nni["trialCommand"] = _command(config, folder)
+    return nni
+
+
+def _command(config: SearchConfig, folder: Path) -> str:
+    """``dqc trial`` for this search; with a remote service paths start from the code directory."""
+    local = _platform(config.nni) == "local"
+    python = sys.executable if local else "python3"
+    root = folder.resolve() if local else folder
+    aim = config.keys.aim
+    options = ["--points-per-halving", str(aim.points_per_halving)]
+    if aim.max_bytes is not None:
+        options += ["--max-bytes", str(aim.max_bytes)]
+    if aim.min_accuracy_percent is not None:
+        options += ["--min-accuracy-percent", str(aim.min_accuracy_percent)]
+    words = [python, "-m", "dqc_plugin", "trial", str(root / _BASE), "--out", str(root / _TRIALS), *options]
+    return shlex.join(words)
+
+
+def _platform(nni: Mapping[str, Any]) -> str:
+    service = nni.get("trainingService") or {}
+    return str(service.get("platform", "local")) if isinstance(service, dict) else "hybrid"
+
+
+def trial_folder(out: Path, parameters: Mapping[str, Any]) -> Path:
+    """Where a trial with these parameters is kept."""
+    text = json.dumps(parameters, sort_keys=True)
+    return out / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _why(folder: Path) -> str:
+    """What the last failed trial said, and where."""
+    said = sorted(folder.glob("nni/*/environments/*/trials/*/trial.stderr"), key=lambda path: path.stat().st_mtime)
+    lines = said[-1].read_text(encoding="utf-8", errors="replace").strip().splitlines() if said else []
+    return f"; the last one said, in {said[-1]}:\n" + "\n".join(lines[-5:]) if lines else ""

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nni
+import pytest
+
+from dqc_plugin.errors import ConfigError
+from dqc_plugin.search.tuner import MixedPrecision
+
+SPACE = {f"l{n}.bits": {"_type": "choice", "_value": [2, 3, 4]} for n in range(6)}
+FRAGILE = "l3.bits"
+
+
+def truth(parameters: dict[str, int]) -> dict[str, float]:
+    """One layer needs its bits, the others do not."""
+    lost = sum((20 if name == FRAGILE else 0.1) * (4 - bits) for name, bits in parameters.items())
+    size = sum(1000 * bits for bits in parameters.values())
+    return {"default": 0.0, "accuracy": 1 - lost / 100, "bytes": size}
+
+
+def test_it_learns_which_layer_needs_its_bits() -> None:
+    tuner = MixedPrecision(aim={"max_bytes": 14_500})
+    tuner.update_search_space(SPACE)
+    for number in range(40):
+        parameters = tuner.generate_parameters(number)
+        tuner.receive_trial_result(number, parameters, truth(parameters))
+    within = [(a, b) for _, a, b in tuner._results if b <= 14_500]
+    assert max(within)[0] == pytest.approx(truth({**dict.fromkeys(SPACE, 2), FRAGILE: 4})["accuracy"], abs=0.001)
+
+
+def test_no_configuration_comes_twice_and_the_end_is_told() -> None:
+    tuner = MixedPrecision()
+    tuner.update_search_space({"a.bits": SPACE[FRAGILE], "b.bits": SPACE[FRAGILE]})
+    tuner.import_data([{"parameter": {"a.bits": 2, "b.bits": 2}, "value": json.dumps(truth({"a.bits": 2}))}])
+    found = {tuple(tuner.generate_parameters(number).values()) for number in range(8)}
+    assert len(found) == 8 and (2, 2) not in found
+    with pytest.raises(nni.NoMoreTrialError):
+        tuner.generate_parameters(8)
+
+
+def test_the_profile_makes_the_first_proposals(tmp_path: Path) -> None:
+    rows = [
+        {
+            "layer": f"l{n}",
+            "bits": bits,
+            "loss_change": truth({f"l{n}.bits": bits})["accuracy"] * -1 + 1,
+            "bytes": 1000 * bits,
+        }
+        for n in range(6)
+        for bits in (2, 3, 4)
+    ]
+    (tmp_path / "profile.json").write_text(json.dumps({"rows": rows}))
+    tuner = MixedPrecision(profile=str(tmp_path / "profile.json"), aim={"max_bytes": 14_500})
+    tuner.update_search_space(SPACE)
+    assert tuner.generate_parameters(0) == {**dict.fromkeys(SPACE, 2), FRAGILE: 4}
+
+
+def test_what_it_refuses(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="takes _type choice alone, not that of lr"):
+        MixedPrecision().update_search_space({"lr": {"_type": "uniform", "_value": [0, 1]}})
+    with pytest.raises(ConfigError, match="is no profile"):
+        MixedPrecision(profile=str(tmp_path / "none.json"))
+
+
+def test_it_starts_without_torch() -> None:
+    code = "import sys, dqc_plugin.search.tuner; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
