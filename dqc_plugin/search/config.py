@@ -37,6 +37,7 @@ class SearchKeys(Frozen):
 
     schedule: the YAML of one run, beside this file. epochs: of the quantizer stage in a trial; the schedule's if None.
     validation: training examples to judge trials by, where the schedule does not say.
+    uniform: begin with a trial of each bit width for all layers at once; they count among maxTrialNumber.
     narrow: leave out choices that the sensitivity profile shows to cost bytes and gain nothing.
     stalled_after_seconds: a search in which nothing runs for so long ends with an error.
     """
@@ -49,6 +50,7 @@ class SearchKeys(Frozen):
     aim: Aim = Aim()
     epochs: int | None = Field(None, ge=0)
     validation: int | float = 0.1
+    uniform: bool = True
     narrow: bool = True
     stalled_after_seconds: float = Field(120.0, gt=0)
 

@@ -7,24 +7,21 @@ import logging
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 from nni.experiment import Experiment, rest
 from nni.experiment.config import ExperimentConfig
 
 from dqc_plugin.errors import ConfigError, RunError
 from dqc_plugin.search.guard import end_tree, guarded, watch
 from dqc_plugin.search.trial import Trial
+from dqc_plugin.search.watchdog import TunerLate, wait_for_tuner, watch_experiment
 
 _FIRST_PORT, _PORTS = 8080, 200
-_POLL_SECONDS = 1.0
-_OVER = ("DONE", "STOPPED")
-_ACTIVE = ("WAITING", "RUNNING", "UNKNOWN")
+_STARTS = 3
 
 
 def run_experiment(
@@ -40,17 +37,43 @@ def run_experiment(
     the tuner is told. progress: told the number of trials by status, each time that it changes.
     Raises ConfigError for a configuration that NNI refuses, RunError if NNI or its tuner dies or hangs.
     """
-    experiment = Experiment(_checked({**nni, "experimentWorkingDirectory": str(folder)}))
+    config = _checked({**nni, "experimentWorkingDirectory": str(folder)})
+    for start in range(1, _STARTS + 1):
+        try:
+            return _run_once(config, folder, finished, stalled_after_seconds, progress)
+        except TunerLate:
+            if start == _STARTS:
+                raise
+    raise AssertionError
+
+
+def _run_once(
+    config: ExperimentConfig,
+    folder: Path,
+    finished: Sequence[Trial],
+    stalled_after_seconds: float,
+    progress: Callable[[Mapping[str, int]], None],
+) -> int:
+    experiment = Experiment(config)
     with _terminable(), _quiet(), guarded() as guard:
         try:
             _start(experiment, guard)
             if finished:
-                told = [{"parameter": trial.parameters, "value": trial.metrics} for trial in finished]
-                rest.post(experiment.port, "/experiment/import-data", told, experiment.url_prefix)
-            return _watch(experiment, folder / experiment.id, stalled_after_seconds, progress)
+                _tell(experiment, folder / experiment.id, finished)
+            return watch_experiment(experiment, folder / experiment.id, stalled_after_seconds, progress)
         finally:
             if experiment._proc is not None:
                 end_tree(experiment._proc.pid)
+
+
+def _tell(experiment: Experiment, logs: Path, finished: Sequence[Trial]) -> None:
+    """Give the tuner finished trials; what is sent before the tuner has started, NNI loses and never answers."""
+    wait_for_tuner(experiment, logs)
+    told = [{"parameter": trial.parameters, "value": trial.metrics} for trial in finished]
+    try:
+        rest.post(experiment.port, "/experiment/import-data", told, experiment.url_prefix)
+    except Exception as error:  # whatever the HTTP client raises
+        raise RunError(f"NNI does not take the finished trials: {error}") from None
 
 
 def _checked(nni: dict[str, Any]) -> ExperimentConfig:
@@ -87,78 +110,6 @@ def _free_ports() -> Iterator[int]:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("localhost", port)) != 0
-
-
-def _watch(
-    experiment: Experiment, logs: Path, stalled_after_seconds: float, progress: Callable[[Mapping[str, int]], None]
-) -> int:
-    shown: Mapping[str, int] = {}
-    moved = time.monotonic()
-    tuner_seen = False
-    while True:
-        status = _require_alive(experiment, logs)
-        tuner_seen = _require_tuner(experiment, logs, tuner_seen)
-        counts = _counts(experiment)
-        if counts != shown:
-            shown, moved = counts, time.monotonic()
-            progress(counts)
-        active = sum(counts.get(name, 0) for name in _ACTIVE)
-        if status in _OVER or (status in ("NO_MORE_TRIAL", "TUNER_NO_MORE_TRIAL") and not active):
-            return counts.get("FAILED", 0)
-        if not active and time.monotonic() - moved > stalled_after_seconds:
-            raise RunError(
-                f"the search hangs: no trial for {stalled_after_seconds:g} seconds while NNI says {status}; "
-                f"see {logs / 'log' / 'dispatcher.log'}{_last_line(logs)}"
-            )
-        time.sleep(_POLL_SECONDS)
-
-
-def _require_alive(experiment: Experiment, logs: Path) -> str:
-    """NNI's status; RunError if its manager is gone or has an error."""
-    manager = experiment._proc
-    if manager is None or manager.poll() is not None:
-        raise RunError(f"NNI's manager ended; see {logs / 'log' / 'nnimanager.log'}")
-    try:
-        status = str(experiment.get_status())
-    except Exception as error:  # whatever the HTTP client raises
-        raise RunError(f"NNI's manager does not answer: {error}; see {logs / 'log' / 'nnimanager.log'}") from None
-    if status == "ERROR":
-        raise RunError(f"NNI ended with an error; see {logs / 'log'}{_last_line(logs)}")
-    return status
-
-
-def _require_tuner(experiment: Experiment, logs: Path, seen: bool) -> bool:
-    """True once the tuner's process runs; RunError when it is gone again: NNI would wait for it for ever."""
-    assert experiment._proc is not None
-    runs = _has_dispatcher(experiment._proc.pid)
-    if seen and not runs:
-        raise RunError(f"the tuner ended with an error; see {logs / 'log' / 'dispatcher.log'}{_last_line(logs)}")
-    return seen or runs
-
-
-def _has_dispatcher(pid: int) -> bool:
-    for child in psutil.Process(pid).children():
-        try:
-            if child.status() != psutil.STATUS_ZOMBIE and any("--exp_params" in word for word in child.cmdline()):
-                return True
-        except psutil.Error:
-            continue
-    return False
-
-
-def _last_line(logs: Path) -> str:
-    try:
-        lines = (logs / "log" / "dispatcher.log").read_text(encoding="utf-8").strip().splitlines()
-    except OSError:
-        return ""
-    return f": {lines[-1]}" if lines else ""
-
-
-def _counts(experiment: Experiment) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for job in experiment.list_trial_jobs():
-        counts[job.status] = counts.get(job.status, 0) + 1
-    return counts
 
 
 @contextmanager

@@ -18,11 +18,20 @@ from dqc_plugin.schedule import Schedule, load_schedule
 from dqc_plugin.search.choices import make_space
 from dqc_plugin.search.config import SearchConfig, SearchKeys
 from dqc_plugin.search.experiment import run_experiment
+from dqc_plugin.search.listed import Listed
 from dqc_plugin.search.outcome import Outcome, gather, keep_outcome
 from dqc_plugin.search.sensitivity import measure_sensitivity
-from dqc_plugin.search.space import SearchSpace, quantizer_stage, size_of, trial_schedule
-from dqc_plugin.search.trial import check_searchable, read_trial
+from dqc_plugin.search.space import (
+    SearchSpace,
+    quantizer_stage,
+    size_of,
+    trial_schedule,
+    uniform_configurations,
+    within,
+)
+from dqc_plugin.search.trial import Trial, check_searchable, read_trial
 
+Progress = Callable[[Mapping[str, int]], None]
 _STATE, _BASE, _PROFILE, _TRIALS = "search.json", "base.json", "profile.json", "trials"
 _TUNER = "dqc_plugin.search.tuner.MixedPrecision"
 
@@ -41,7 +50,7 @@ def run_search(
     folder: Path,
     resume: bool = False,
     reporter: Reporter | None = None,
-    progress: Callable[[Mapping[str, int]], None] = lambda counts: None,
+    progress: Progress = lambda counts: None,
 ) -> SearchResult:
     """Run NNI's experiment over the schedule's bit widths; trials that are finished in the folder are not run again.
 
@@ -55,17 +64,56 @@ def run_search(
     profile = measure_sensitivity(base, _widths(config.keys), out=folder / _TRIALS / "start", reporter=reporter)
     write_atomically(folder / _PROFILE, json.dumps(asdict(profile), indent=2).encode())
     space = config.nni.get("searchSpace") or make_space(base, config.keys, profile)
-    done = [trial for path in sorted((folder / _TRIALS).glob("*")) if (trial := read_trial(path)) is not None]
-    wanted = int(min(config.nni["maxTrialNumber"], size_of(space))) - len(done)
-    failed = 0
-    if wanted > 0:
-        nni = {**_nni(config, folder, space), "maxTrialNumber": wanted}
-        failed = run_experiment(nni, folder.resolve() / "nni", done, config.keys.stalled_after_seconds, progress)
+    failed = _run_uniform(config, base, folder, space, progress) + _run_tuner(config, folder, space, progress)
     outcome = gather(folder / _TRIALS, config.keys.aim)
     if not outcome.trials:
         raise RunError(f"{folder}: every trial failed{_why(folder)}")
     keep_outcome(outcome, full, folder)
     return SearchResult(folder, outcome, failed)
+
+
+def _run_uniform(config: SearchConfig, base: Schedule, folder: Path, space: SearchSpace, progress: Progress) -> int:
+    """The trials with one bit width for all layers: every tuner starts from them and is measured by them."""
+    done = [trial.parameters for trial in _finished(folder)]
+    missing = (
+        [given for given in uniform_configurations(base, space) if given not in done] if config.keys.uniform else []
+    )
+    missing = missing[: max(0, config.nni["maxTrialNumber"] - len(done))]
+    tuner = {"className": f"{Listed.__module__}.Listed", "codeDirectory": ".", "classArgs": {"configurations": missing}}
+    keys = {"tuner": tuner, "advisor": None, "assessor": None, "searchSpace": space}
+    return _run(config, folder, keys, len(missing), [], progress)
+
+
+def _run_tuner(config: SearchConfig, folder: Path, space: SearchSpace, progress: Progress) -> int:
+    """The tuner's trials; those that are finished are told it and count."""
+    done = _finished(folder)
+    known = [trial for trial in done if within(space, trial.parameters)]
+    left = min(config.nni["maxTrialNumber"] - len(done), size_of(space) - len(known))
+    return _run(config, folder, {**_tuner(config, folder), "searchSpace": space}, int(left), known, progress)
+
+
+def _run(
+    config: SearchConfig, folder: Path, keys: dict[str, Any], count: int, known: list[Trial], progress: Progress
+) -> int:
+    """So many trials of an NNI experiment; the number that failed."""
+    if count <= 0:
+        return 0
+    nni = {
+        "trialConcurrency": 1,
+        "trialGpuNumber": 0,
+        "trainingService": {"platform": "local"},
+        "experimentName": config.name,
+        "trialCodeDirectory": ".",
+        **config.nni,
+        **keys,
+        "trialCommand": _command(config, folder),
+        "maxTrialNumber": count,
+    }
+    return run_experiment(nni, folder.resolve() / "nni", known, config.keys.stalled_after_seconds, progress)
+
+
+def _finished(folder: Path) -> list[Trial]:
+    return [trial for path in sorted((folder / _TRIALS).glob("*")) if (trial := read_trial(path)) is not None]
 
 
 def _schedules(config: SearchConfig) -> tuple[Schedule, Schedule]:
@@ -108,22 +156,14 @@ def _claim(folder: Path, config: SearchConfig, base: Schedule, resume: bool) -> 
     write_atomically(folder / _BASE, json.dumps(base.canonical(), indent=2).encode())
 
 
-def _nni(config: SearchConfig, folder: Path, space: SearchSpace) -> dict[str, Any]:
-    """NNI's keys with what a search adds: space, trial command, and where nothing is said, tuner and service."""
-    nni = {"trialConcurrency": 1, "trialGpuNumber": 0, "trainingService": {"platform": "local"}, **config.nni}
-    nni.setdefault("experimentName", config.name)
-    nni.setdefault("trialCodeDirectory", ".")
-    tuner = nni.get("tuner")
-    if "advisor" not in nni and (tuner is None or tuner.get("name") == "MixedPrecision"):
-        arguments = {"profile": str((folder / _PROFILE).resolve()), "aim": config.keys.aim.model_dump()}
-        nni["tuner"] = {
-            "className": _TUNER,
-            "codeDirectory": ".",
-            "classArgs": {**arguments, **((tuner or {}).get("classArgs") or {})},
-        }
-    nni["searchSpace"] = space
-    nni["trialCommand"] = _command(config, folder)
-    return nni
+def _tuner(config: SearchConfig, folder: Path) -> dict[str, Any]:
+    """The tuner that the configuration names, ours where it names none; ours starts from the profile."""
+    tuner = config.nni.get("tuner")
+    if "advisor" in config.nni or (tuner is not None and tuner.get("name") != "MixedPrecision"):
+        return {}
+    arguments = {"profile": str((folder / _PROFILE).resolve()), "aim": config.keys.aim.model_dump()}
+    arguments |= (tuner or {}).get("classArgs") or {}
+    return {"tuner": {"className": _TUNER, "codeDirectory": ".", "classArgs": arguments}}
 
 
 def _command(config: SearchConfig, folder: Path) -> str:

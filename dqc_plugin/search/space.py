@@ -137,6 +137,38 @@ def pruner_stage(schedule: Schedule) -> tuple[int, PrunerStage]:
     raise ConfigError(f"{schedule.name}: has no pruner stage, whose sparsity could vary")
 
 
+def uniform_configurations(schedule: Schedule, space: SearchSpace) -> list[Parameters]:
+    """One bit width for all layers that the space lets vary, each width in turn; other parameters as in the schedule.
+
+    Empty where the space varies no layer's bits.
+    """
+    layers = [name for name in space if _split(name)[1] == "bits" and _split(name)[0] is not None]
+    widths = sorted({bits for name in layers for bits in space[name].get("_value", ())})
+    others = {name: value for name in space if name not in layers for value in _present(schedule, name)}
+    return [{**others, **dict.fromkeys(layers, bits)} for bits in widths]
+
+
+def within(space: SearchSpace, parameters: Parameters) -> bool:
+    """True if a configuration is one that a tuner could have proposed."""
+    choices = {name: entry["_value"] for name, entry in space.items() if entry["_type"] == "choice"}
+    return set(parameters) == set(space) and all(parameters[name] in values for name, values in choices.items())
+
+
+def _present(schedule: Schedule, name: str) -> list[Any]:
+    """What the schedule says of a parameter, none or one value."""
+    layer, key = _split(name)
+    if key is None:
+        found: Any = schedule.canonical()
+        for part in parse_path(name):
+            found = found[int(part)] if isinstance(found, list) else (found or {}).get(part)
+        return [] if found is None else [found]
+    number, stage = pruner_stage(schedule) if key == "sparsity" else quantizer_stage(schedule)
+    if layer is None:
+        return [schedule.canonical()["stages"][number][key]]
+    settings = stage_settings(stage, build_model(schedule))
+    return [getattr(options, key) for parameter, options in settings.items() if parameter_layer(parameter) == layer]
+
+
 def size_of(space: SearchSpace) -> float:
     """How many combinations a space of choices has."""
     return math.prod(len(entry["_value"]) if entry["_type"] == "choice" else math.inf for entry in space.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -76,6 +77,7 @@ def run_trial(
         seconds = round(time.perf_counter() - begun, 2)
         finished = Trial(dict(parameters), last["metric"], last["bytes"], score, seconds, watcher.epochs)
         write_atomically(folder / RESULT, json.dumps(asdict(finished), indent=2).encode())
+        shutil.rmtree(folder / "checkpoints")  # a search has hundreds of trials
     else:
         for metrics in finished.epochs:
             listener.report_intermediate_result(metrics)
