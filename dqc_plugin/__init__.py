@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dqc_plugin.quantizers.transformers_evaluator import TransformersEvaluator
     from dqc_plugin.registry import register
     from dqc_plugin.schedule import load_schedule
+    from dqc_plugin.search.own_trial import from_trial
 
 _HOMES = {
     "inspect": "artifact",
@@ -34,6 +35,7 @@ _HOMES = {
     "export_model": "quantizers.export",
     "SQCQuantizer": "quantizers.sqc",
     "TransformersEvaluator": "quantizers.transformers_evaluator",
+    "from_trial": "search.own_trial",
     "register": "registry",
     "load_schedule": "schedule",
 }
@@ -46,6 +48,7 @@ __all__ = [
     "TransformersEvaluator",
     "compressor_from_config",
     "export_model",
+    "from_trial",
     "inspect",
     "load",
     "load_schedule",

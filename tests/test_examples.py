@@ -37,6 +37,11 @@ def test_own_training_loop() -> None:
     assert len(metrics) == 5 and min(metrics) > 0.2
 
 
+def test_own_trial_code_outside_of_an_experiment() -> None:
+    output = python(EXAMPLES / "nni_search" / "own_trial.py")
+    assert float(re.findall(r"'accuracy': (0\.\d+)", output)[-1]) > 0.9
+
+
 def test_a_quantizer_of_another_package(tmp_path: Path) -> None:
     python(
         "-m",

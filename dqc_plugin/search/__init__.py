@@ -8,8 +8,10 @@ from typing import Any
 _HOMES = {
     "Aim": "aim",
     "MixedPrecision": "tuner",
+    "OwnTrial": "own_trial",
     "Profile": "sensitivity",
     "Sensitivity": "sensitivity",
+    "from_trial": "own_trial",
     "measure_sensitivity": "sensitivity",
     "start_network": "sensitivity",
     "load_search": "config",

@@ -38,9 +38,9 @@ def fixed_stages(schedule: Schedule, names: Sequence[str]) -> int:
     """How many stages come before the first that these parameters change."""
     numbers = [quantizer_stage(schedule)[0]]
     for name in names:
-        if _split(name)[1] == "sparsity":
+        if split(name)[1] == "sparsity":
             numbers.append(pruner_stage(schedule)[0])
-        elif _split(name)[1] is None:
+        elif split(name)[1] is None:
             path = parse_path(name)
             numbers.append(int(path[1]) if path[0] == "stages" and path[1:2] and path[1].isdecimal() else 0)
     return min(numbers)
@@ -56,7 +56,7 @@ def trial_schedule(schedule: Schedule, parameters: Parameters, **changes: Any) -
     """
     data = {**schedule.canonical(), **changes}
     for name, value in parameters.items():
-        layer, key = _split(name)
+        layer, key = split(name)
         if key is None:
             _put_path(data, name, value)
         elif layer is None:
@@ -68,7 +68,7 @@ def trial_schedule(schedule: Schedule, parameters: Parameters, **changes: Any) -
         raise ScheduleError(f"the parameters {dict(parameters)} make a schedule that is refused:\n{error}") from None
 
 
-def _split(name: str) -> tuple[str | None, str | None]:
+def split(name: str) -> tuple[str | None, str | None]:
     """``conv1.bits`` -> conv1, bits; ``bits`` -> None, bits; a path -> None, None."""
     layer, _, key = name.rpartition(".")
     if key not in KEYS or layer.startswith(("stages.", "stages[", "train.")):
@@ -97,7 +97,7 @@ def _put_path(data: dict[str, Any], name: str, value: Any) -> None:
 
 def _put_layers(schedule: Schedule, data: dict[str, Any], parameters: Parameters) -> None:
     """Each named layer gets a rule of its own: what it had, and the parameter."""
-    named = [(*_split(name), value) for name, value in parameters.items()]
+    named = [(*split(name), value) for name, value in parameters.items()]
     of_layers = [(layer, key, value) for layer, key, value in named if layer is not None and key is not None]
     model = build_model(schedule) if of_layers else None
     for layer, key, value in of_layers:
@@ -114,7 +114,7 @@ def _put_layers(schedule: Schedule, data: dict[str, Any], parameters: Parameters
             free = per_layer_keys(stage.options)
             stage_data = data["stages"][number]
             own = {k: v for k, v in canonical_data(settings[layer]).items() if k in free and stage_data.get(k) != v}
-            layers.setdefault(layer, {k: v for k, v in own.items() if (None, k) not in map(_split, parameters)})
+            layers.setdefault(layer, {k: v for k, v in own.items() if (None, k) not in map(split, parameters)})
         layers[layer] = {**layers[layer], key: value}
 
 
@@ -142,7 +142,7 @@ def uniform_configurations(schedule: Schedule, space: SearchSpace) -> list[Param
 
     Empty where the space varies no layer's bits.
     """
-    layers = [name for name in space if _split(name)[1] == "bits" and _split(name)[0] is not None]
+    layers = [name for name in space if split(name)[1] == "bits" and split(name)[0] is not None]
     widths = sorted({bits for name in layers for bits in space[name].get("_value", ())})
     others = {name: value for name in space if name not in layers for value in _present(schedule, name)}
     return [{**others, **dict.fromkeys(layers, bits)} for bits in widths]
@@ -156,7 +156,7 @@ def within(space: SearchSpace, parameters: Parameters) -> bool:
 
 def _present(schedule: Schedule, name: str) -> list[Any]:
     """What the schedule says of a parameter, none or one value."""
-    layer, key = _split(name)
+    layer, key = split(name)
     if key is None:
         found: Any = schedule.canonical()
         for part in parse_path(name):

@@ -73,7 +73,7 @@ def run_trial(
         result = run(trial_schedule(schedule, parameters), folder, reporter=watcher, siblings=[start])
         last = result.stages[-1]
         score = aim.score(last["metric"], last["bytes"], last["dense_bytes"])
-        _require_finite(score, last["metric"])
+        require_finite(score, last["metric"])
         seconds = round(time.perf_counter() - begun, 2)
         finished = Trial(dict(parameters), last["metric"], last["bytes"], score, seconds, watcher.epochs)
         write_atomically(folder / RESULT, json.dumps(asdict(finished), indent=2).encode())
@@ -142,12 +142,13 @@ class _Watcher(Reporter):
         size = coded_bytes(self._coder, network)
         dense = sum(value.numel() * value.element_size() for value in network.weights.values())
         score = self._aim.score(record["metric"], size, dense)
-        _require_finite(score, record["metric"])
+        require_finite(score, record["metric"])
         self.epochs.append({"default": score, "accuracy": record["metric"], "bytes": size})
         self._listener.report_intermediate_result(self.epochs[-1])
 
 
-def _require_finite(score: float, accuracy: float) -> None:
+def require_finite(score: float, accuracy: float) -> None:
+    """RunError for a figure that NNI would take though it is none."""
     if not (math.isfinite(score) and math.isfinite(accuracy)):
         raise RunError(f"the trial's accuracy is {accuracy} and its score {score}; NNI would take that as a result")
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 import dqc_plugin
@@ -71,3 +76,82 @@ def test_what_is_wrong_is_said_before_anything_runs(search: str, text: str, tmp_
     done = dqc(tmp_path, "search", "search.yml")
     assert done.returncode == 1 and text in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and not (tmp_path / "runs").exists()
+
+
+BROKEN_TUNER = """\
+import time
+from nni.tuner import Tuner
+
+class Broken(Tuner):
+    def update_search_space(self, space): pass
+    def receive_trial_result(self, *given, **more): pass
+    def generate_parameters(self, number, **more): {}
+"""
+USES_IT = "uniform: false\nstalled_after_seconds: 4\ntuner: {className: broken.Broken, codeDirectory: .}\n"
+
+
+@pytest.mark.parametrize(
+    ("does", "text"),
+    [
+        ("time.sleep(1000)", "the search hangs: no trial for 4 seconds"),
+        ("raise OSError('it is broken')", "it is broken"),
+    ],
+)
+def test_a_tuner_that_hangs_or_dies_ends_the_search(does: str, text: str, tmp_path: Path) -> None:
+    write(tmp_path, SEARCH + USES_IT)
+    (tmp_path / "broken.py").write_text(BROKEN_TUNER.format(does))
+    with socket.socket() as busy:  # NNI's first port, too
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if busy.connect_ex(("localhost", 8080)):
+            busy.bind(("localhost", 8080))
+            busy.listen()
+        done = dqc(tmp_path, "search", "search.yml")
+    assert done.returncode == 1 and text in done.stderr, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_trial_of_nan_is_a_failed_trial(tmp_path: Path) -> None:
+    one = SEARCH.replace("bits: [2, 3, 4]", "searchSpace: {stages.1.optimizer.lr: {_type: choice, _value: [1.0e+30]}}")
+    write(tmp_path, one)
+    done = dqc(tmp_path, "search", "search.yml")
+    assert done.returncode == 1 and "every trial failed" in done.stderr, done.stdout + done.stderr
+    assert "nan" in done.stderr or "not finite" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_search_that_is_stopped_leaves_no_process_and_goes_on(how: signal.Signals, tmp_path: Path) -> None:
+    write(tmp_path)
+    trials = tmp_path / "runs" / "search" / "trials"
+    command = [sys.executable, "-m", "dqc_plugin", "search", "search.yml"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as search:
+        wait(lambda: any(trials.glob("*/trial.json")))
+        children = psutil.Process(search.pid).children(recursive=True)
+        search.send_signal(how)
+        said = search.communicate(timeout=30)[1]
+    assert len(children) > 3
+    wait(lambda: not any(alive(child) for child in children))
+    if how == signal.SIGTERM:
+        assert "--resume" in said and "Traceback" not in said
+    before = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
+    done = dqc(tmp_path, "search", "search.yml", "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
+    assert len(after) == 6 > len(before) and before.items() <= after.items()
+
+
+def wait(true: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for a minute")
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
