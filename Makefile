@@ -9,7 +9,7 @@ quickstart: .venv/installed
 	$(BIN)/dqc verify runs/digits-quickstart/digits.dqc
 
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -17,6 +17,8 @@ from dqc_plugin.cli.trial import trial
 from dqc_plugin.cli.verify import verify
 from dqc_plugin.errors import DQCError
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 app = typer.Typer(
     help="From a trained PyTorch network to a small, verified file.",
     no_args_is_help=True,
@@ -34,6 +36,10 @@ def main() -> None:
         app()
     except DQCError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last epoch", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            print(
+                "stopped; what is finished is kept: the same command goes on (dqc search: with --resume)",
+                file=sys.stderr,
+            )
+        raise

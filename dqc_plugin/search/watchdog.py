@@ -14,6 +14,7 @@ from dqc_plugin.errors import RunError
 _POLL_SECONDS = 1.0
 _OVER = ("DONE", "STOPPED")
 _ACTIVE = ("WAITING", "RUNNING", "UNKNOWN")
+_SETTLED_SECONDS = 15.0  # a trial that the tuner gave may not be submitted yet
 _READY = "received command from dispatcher: ID"
 _START_SECONDS = 30.0
 _LATE = "Tuner did not connect"
@@ -38,9 +39,10 @@ def watch_experiment(
             shown, moved = counts, time.monotonic()
             progress(counts)
         active = sum(counts.get(name, 0) for name in _ACTIVE)
-        if status in _OVER or (status in ("NO_MORE_TRIAL", "TUNER_NO_MORE_TRIAL") and not active):
+        idle = 0.0 if active else time.monotonic() - moved
+        if status in _OVER or (status == "TUNER_NO_MORE_TRIAL" and idle > _SETTLED_SECONDS):
             return counts.get("FAILED", 0)
-        if not active and time.monotonic() - moved > stalled_after_seconds:
+        if idle > stalled_after_seconds:
             raise RunError(
                 f"the search hangs: no trial for {stalled_after_seconds:g} seconds while NNI says {status}; "
                 f"see {logs / 'log' / 'dispatcher.log'}{_last_line(logs)}"
