@@ -63,8 +63,10 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _table(outcome: Outcome) -> Table:
+    from dqc_plugin.report.search import one_width
+
     table = Table(
-        title="what no other trial beats (* the best by the aim)",
+        title="what no other trial beats (* the best by the aim), and one bit width for all layers",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1),
@@ -72,8 +74,13 @@ def _table(outcome: Outcome) -> Table:
     )
     for column in ("", "accuracy %", "bytes", "parameters"):
         table.add_column(column, justify="left" if column in ("", "parameters") else "right", overflow="fold")
-    for trial in outcome.front:
+    for trial in outcome.trials:
+        width = one_width(trial.parameters)
+        if trial not in outcome.front and width is None:
+            continue
         words = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
-        best = "*" if trial == outcome.best else ""
-        table.add_row(best, f"{100 * trial.accuracy:.2f}", f"{trial.bytes:,}", words)
+        mark = "* " if trial == outcome.best else ""
+        beaten = "" if trial in outcome.front else ", beaten"
+        name = f"{mark}{width} bits{beaten}" if width is not None else mark
+        table.add_row(name, f"{100 * trial.accuracy:.2f}", f"{trial.bytes:,}", words)
     return table

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.report.plot import COLOURS, STYLE, label_sizes, require_matplotlib, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_POINTS = 10.0  # of accuracy that the figure shows
+_TRIAL: dict[str, Any] = {"color": COLOURS[0], "markersize": 4, "label": "trial"}
 
 
 def write_search_plot(trials: Path, title: str, path: Path) -> list[Path]:
@@ -27,19 +34,14 @@ def write_search_plot(trials: Path, title: str, path: Path) -> list[Path]:
     with rc_context(STYLE):
         figure = Figure(figsize=(6.0, 4.2), layout="constrained")
         axes = figure.subplots()
-        searched = [trial for trial in found if not _uniform(trial)]
-        uniform = [trial for trial in found if _uniform(trial)]
-        axes.plot(*_points(searched), "o", color=COLOURS[0], alpha=0.45, markersize=4, label="trial")
+        axes.plot(*_points([t for t in found if one_width(t["parameters"]) is None]), "o", alpha=0.45, **_TRIAL)
         axes.step(*_points(_front(found)), where="post", color=COLOURS[0], linewidth=1.1, label="front of all trials")
-        axes.plot(*_points(uniform), "s", color=COLOURS[1], label="one bit width for all layers")
-        for trial in uniform:
-            name = f"{next(iter(trial['parameters'].values()))}"
-            place = (trial["bytes"], 100 * trial["accuracy"])
-            axes.annotate(name, place, (4, 4), textcoords="offset points", color=COLOURS[1], size=8)
+        _draw_uniform(axes, [trial for trial in found if one_width(trial["parameters"]) is not None])
         if content["best"]:
             axes.plot(*_points([content["best"]]), "*", color=COLOURS[2], markersize=12, label="best by the aim")
         axes.set_xscale("log")
         axes.margins(0.1)
+        _cut_below(axes, found)
         label_sizes(axes)
         axes.set_ylabel("accuracy on held-out training data, %")
         axes.set_title(title, loc="left")
@@ -48,9 +50,29 @@ def write_search_plot(trials: Path, title: str, path: Path) -> list[Path]:
         return [save_figure(figure, path, ending) for ending in (".png", ".svg")]
 
 
-def _uniform(trial: dict[str, Any]) -> bool:
-    bits = [value for name, value in trial["parameters"].items() if name.rpartition(".")[2] == "bits"]
-    return len(bits) == len(trial["parameters"]) and len(set(bits)) == 1
+def one_width(parameters: Mapping[str, Any]) -> int | None:
+    """The bit width that all layers of a trial have, None if they differ."""
+    widths = {value for name, value in parameters.items() if name.rpartition(".")[2] == "bits"}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def _draw_uniform(axes: Axes, trials: list[dict[str, Any]]) -> None:
+    axes.plot(*_points(trials), "s", color=COLOURS[1], label="one bit width for all layers")
+    for trial in trials:
+        place = (trial["bytes"], 100 * trial["accuracy"])
+        text = f"{one_width(trial['parameters'])}"
+        axes.annotate(text, place, (4, 4), textcoords="offset points", color=COLOURS[1], size=8, annotation_clip=True)
+
+
+def _cut_below(axes: Axes, trials: list[dict[str, Any]]) -> None:
+    """Show the best points alone; those far below them become marks at the lower edge."""
+    best = max((100 * trial["accuracy"] for trial in trials), default=0.0)
+    below = [trial for trial in trials if 100 * trial["accuracy"] < best - _POINTS]
+    if not below:
+        return
+    axes.set_ylim(best - 1.1 * _POINTS, best + 0.1 * _POINTS)
+    x = [trial["bytes"] for trial in below]
+    axes.plot(x, [best - 1.07 * _POINTS] * len(x), "v", color="#888888", markersize=5, label="trial below the axis")
 
 
 def _points(trials: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
