@@ -3,8 +3,7 @@
     python benchmarks/search_tuners.py schedules/search/lenet5.yml --out results/search-lenet5 [--seeds 0 1]
 
 Runs ``dqc search`` for every tuner and seed in runs/<name>-<tuner>-seed<n>; finished trials are not run again. A seed
-is that of the training and of the tuner; a schedule that starts from the float network ``seed0.safetensors`` starts
-from that seed's. Then the test accuracy of each tuner's best file, and of one bit width for all layers.
+is that of the training and of the tuner; the network that trials start from is trained once for each seed. Then the test accuracy of each tuner's best file, and of one bit width for all layers.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -42,6 +42,8 @@ def searches(file: Path, tuners: Sequence[str], seeds: Sequence[int]) -> Iterato
         for number, tuner in enumerate(tuners):
             config = _variant(file, tuner, seed)
             folder = Path("runs") / config.name
+            if number:
+                _take_start(Path("runs") / _variant(file, tuners[0], seed).name, folder)
             result = run_search(config, folder, resume=True, progress=lambda counts: print(dict(counts), flush=True))
             judge = _Judge(load_schedule(config.folder / config.keys.schedule), folder)
             assert result.outcome.best is not None
@@ -60,9 +62,6 @@ def _variant(file: Path, tuner: str, seed: int) -> SearchConfig:
     name = f"{file.stem}-{tuner}-seed{seed}"
     schedule = load_schedule(config.folder / config.keys.schedule).canonical()
     schedule["seed"] = seed
-    start = schedule["stages"][0].get("train", {})
-    if start.get("checkpoint"):
-        start["checkpoint"] = start["checkpoint"].replace("seed0", f"seed{seed}")
     folder = Path("runs") / "search-schedules"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.yml").open("w") as stream:
@@ -72,6 +71,12 @@ def _variant(file: Path, tuner: str, seed: int) -> SearchConfig:
     return replace(
         config, keys=config.keys.model_copy(update={"schedule": f"{name}.yml"}), nni=nni, folder=folder, name=name
     )
+
+
+def _take_start(first: Path, folder: Path) -> None:
+    """The network that all tuners start from is trained by the first."""
+    if not (folder / "trials" / "start").exists():
+        shutil.copytree(first / "trials" / "start", folder / "trials" / "start")
 
 
 class _Judge:
