@@ -3,7 +3,8 @@
     python benchmarks/search_tuners.py schedules/search/lenet5.yml --out results/search-lenet5 [--seeds 0 1]
 
 Runs ``dqc search`` for every tuner and seed in runs/<name>-<tuner>-seed<n>; finished trials are not run again. A seed
-is that of the training and of the tuner; the network that trials start from is trained once for each seed. Then the test accuracy of each tuner's best file, and of one bit width for all layers.
+is that of the training and of the tuner; the network that trials start from is trained once for each seed. Then the
+test accuracy of each tuner's best file, and of one bit width for all layers.
 """
 
 from __future__ import annotations

@@ -30,17 +30,19 @@ def run_experiment(
     finished: Sequence[Trial],
     stalled_after_seconds: float,
     progress: Callable[[Mapping[str, int]], None],
+    received: Callable[[Any, Any], None],
 ) -> int:
     """Run an experiment to its end; the number of trials that failed.
 
     nni: NNI's configuration. folder: of the experiment's logs and database. finished: trials of an earlier one, which
     the tuner is told. progress: told the number of trials by status, each time that it changes.
+    received: told parameters and final metrics of trials that succeeded, more than once.
     Raises ConfigError for a configuration that NNI refuses, RunError if NNI or its tuner dies or hangs.
     """
     config = _checked({**nni, "experimentWorkingDirectory": str(folder)})
     for start in range(1, _STARTS + 1):
         try:
-            return _run_once(config, folder, finished, stalled_after_seconds, progress)
+            return _run_once(config, folder, finished, stalled_after_seconds, progress, received)
         except TunerLate:
             if start == _STARTS:
                 raise
@@ -53,6 +55,7 @@ def _run_once(
     finished: Sequence[Trial],
     stalled_after_seconds: float,
     progress: Callable[[Mapping[str, int]], None],
+    received: Callable[[Any, Any], None],
 ) -> int:
     experiment = Experiment(config)
     with _terminable(), _quiet(), guarded() as guard:
@@ -60,7 +63,7 @@ def _run_once(
             _start(experiment, guard)
             if finished:
                 _tell(experiment, folder / experiment.id, finished)
-            return watch_experiment(experiment, folder / experiment.id, stalled_after_seconds, progress)
+            return watch_experiment(experiment, folder / experiment.id, stalled_after_seconds, progress, received)
         finally:
             if experiment._proc is not None:
                 end_tree(experiment._proc.pid)

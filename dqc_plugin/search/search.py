@@ -20,6 +20,7 @@ from dqc_plugin.search.config import SearchConfig, SearchKeys
 from dqc_plugin.search.experiment import run_experiment
 from dqc_plugin.search.listed import Listed
 from dqc_plugin.search.outcome import Outcome, gather, keep_outcome
+from dqc_plugin.search.remote import BASE, START, fetch, is_local, receive, send
 from dqc_plugin.search.sensitivity import measure_sensitivity
 from dqc_plugin.search.space import (
     SearchSpace,
@@ -32,7 +33,7 @@ from dqc_plugin.search.space import (
 from dqc_plugin.search.trial import Trial, check_searchable, read_trial
 
 Progress = Callable[[Mapping[str, int]], None]
-_STATE, _BASE, _PROFILE, _TRIALS = "search.json", "base.json", "profile.json", "trials"
+_STATE, _PROFILE, _TRIALS = "search.json", "profile.json", "trials"
 _TUNER = "dqc_plugin.search.tuner.MixedPrecision"
 
 
@@ -61,13 +62,15 @@ def run_search(
     for setup in _uniform(config.keys):
         trial_schedule(base, setup)
     _claim(folder, config, base, resume)
-    profile = measure_sensitivity(base, _widths(config.keys), out=folder / _TRIALS / "start", reporter=reporter)
+    profile = measure_sensitivity(base, _widths(config.keys), out=folder / _TRIALS / START, reporter=reporter)
     write_atomically(folder / _PROFILE, json.dumps(asdict(profile), indent=2).encode())
     space = config.nni.get("searchSpace") or make_space(base, config.keys, profile)
     failed = _run_uniform(config, base, folder, space, progress) + _run_tuner(config, folder, space, progress)
     outcome = gather(folder / _TRIALS, config.keys.aim)
     if not outcome.trials:
         raise RunError(f"{folder}: every trial failed{_why(folder)}")
+    if outcome.best is not None and not is_local(config.nni):
+        fetch(folder, outcome.best, trial_folder(folder / _TRIALS, outcome.best.parameters), folder / _TRIALS / START)
     keep_outcome(outcome, full, folder)
     return SearchResult(folder, outcome, failed)
 
@@ -98,18 +101,24 @@ def _run(
     """So many trials of an NNI experiment; the number that failed."""
     if count <= 0:
         return 0
+    local = is_local(config.nni)
     nni = {
         "trialConcurrency": 1,
         "trialGpuNumber": 0,
         "trainingService": {"platform": "local"},
         "experimentName": config.name,
-        "trialCodeDirectory": ".",
+        "trialCodeDirectory": "." if local else str(send(folder, folder / _TRIALS, config.nni).resolve()),
         **config.nni,
         **keys,
         "trialCommand": _command(config, folder),
         "maxTrialNumber": count,
     }
-    return run_experiment(nni, folder.resolve() / "nni", known, config.keys.stalled_after_seconds, progress)
+
+    def received(parameters: Any, metrics: Any) -> None:
+        if not local:
+            receive(trial_folder(folder / _TRIALS, parameters), parameters, metrics)
+
+    return run_experiment(nni, folder.resolve() / "nni", known, config.keys.stalled_after_seconds, progress, received)
 
 
 def _finished(folder: Path) -> list[Trial]:
@@ -153,7 +162,7 @@ def _claim(folder: Path, config: SearchConfig, base: Schedule, resume: bool) -> 
         raise ConfigError(f"{folder}: this search is begun already; go on with --resume, or give --out another folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(state, text.encode())
-    write_atomically(folder / _BASE, json.dumps(base.canonical(), indent=2).encode())
+    write_atomically(folder / BASE, json.dumps(base.canonical(), indent=2).encode())
 
 
 def _tuner(config: SearchConfig, folder: Path) -> dict[str, Any]:
@@ -167,23 +176,18 @@ def _tuner(config: SearchConfig, folder: Path) -> dict[str, Any]:
 
 
 def _command(config: SearchConfig, folder: Path) -> str:
-    """``dqc trial`` for this search; with a remote service paths start from the code directory."""
-    local = _platform(config.nni) == "local"
+    """``dqc trial`` for this search; on other machines paths start from the folder that NNI sends there."""
+    local = is_local(config.nni)
     python = sys.executable if local else "python3"
-    root = folder.resolve() if local else folder
+    root = folder.resolve() if local else Path()
     aim = config.keys.aim
     options = ["--points-per-halving", str(aim.points_per_halving)]
     if aim.max_bytes is not None:
         options += ["--max-bytes", str(aim.max_bytes)]
     if aim.min_accuracy_percent is not None:
         options += ["--min-accuracy-percent", str(aim.min_accuracy_percent)]
-    words = [python, "-m", "dqc_plugin", "trial", str(root / _BASE), "--out", str(root / _TRIALS), *options]
+    words = [python, "-m", "dqc_plugin", "trial", str(root / BASE), "--out", str(root / _TRIALS), *options]
     return shlex.join(words)
-
-
-def _platform(nni: Mapping[str, Any]) -> str:
-    service = nni.get("trainingService") or {}
-    return str(service.get("platform", "local")) if isinstance(service, dict) else "hybrid"
 
 
 def trial_folder(out: Path, parameters: Mapping[str, Any]) -> Path:

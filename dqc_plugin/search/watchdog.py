@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 from nni.experiment import Experiment
@@ -25,7 +27,11 @@ class TunerLate(RunError):
 
 
 def watch_experiment(
-    experiment: Experiment, logs: Path, stalled_after_seconds: float, progress: Callable[[Mapping[str, int]], None]
+    experiment: Experiment,
+    logs: Path,
+    stalled_after_seconds: float,
+    progress: Callable[[Mapping[str, int]], None],
+    finished: Callable[[Any, Any], None],
 ) -> int:
     """Wait until all trials are over; the number that failed. Raises RunError if NNI or its tuner dies or hangs."""
     shown: Mapping[str, int] = {}
@@ -34,9 +40,13 @@ def watch_experiment(
     while True:
         status = _require_alive(experiment, logs)
         tuner_seen = _require_tuner(experiment, logs, tuner_seen)
-        counts = _counts(experiment)
+        jobs = experiment.list_trial_jobs()
+        counts: dict[str, int] = Counter(job.status for job in jobs)
         if counts != shown:
             shown, moved = counts, time.monotonic()
+            for job in jobs:
+                if job.status == "SUCCEEDED" and job.finalMetricData:
+                    finished(job.hyperParameters[0].parameters, job.finalMetricData[0].data)
             progress(counts)
         active = sum(counts.get(name, 0) for name in _ACTIVE)
         idle = 0.0 if active else time.monotonic() - moved
@@ -106,10 +116,3 @@ def _last_line(logs: Path) -> str:
     except OSError:
         return ""
     return f": {lines[-1]}" if lines else ""
-
-
-def _counts(experiment: Experiment) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for job in experiment.list_trial_jobs():
-        counts[job.status] = counts.get(job.status, 0) + 1
-    return counts
