@@ -3,8 +3,8 @@
     python benchmarks/search_tuners.py schedules/search/lenet5.yml --out results/search-lenet5 [--seeds 0 1]
 
 Runs ``dqc search`` for every tuner and seed in runs/<name>-<tuner>-seed<n>; finished trials are not run again. A seed
-is that of the training and of the tuner; the network that trials start from is trained once for each seed. Then the
-test accuracy of each tuner's best file, and of one bit width for all layers.
+is that of the training and of the tuner; the network that trials start from and the trials with one bit width for all
+layers are run once for each seed, and count for each tuner. Then the test accuracy of each tuner's best file, and of one bit width for all layers.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from dqc_plugin.report.search import one_width, write_search_plot
 from dqc_plugin.schedule import Schedule, build_model, load_schedule
 from dqc_plugin.search.config import SearchConfig, load_search
 from dqc_plugin.search.outcome import Outcome
+from dqc_plugin.search.remote import START
 from dqc_plugin.search.search import run_search, trial_folder
-from dqc_plugin.search.trial import Trial
+from dqc_plugin.search.trial import Trial, read_trial
 
 TUNERS = {"MixedPrecision": {}, "TPE": {"optimize_mode": "maximize"}, "Random": {}}
 Row = dict[str, Any]
@@ -75,9 +76,12 @@ def _variant(file: Path, tuner: str, seed: int) -> SearchConfig:
 
 
 def _take_start(first: Path, folder: Path) -> None:
-    """The network that all tuners start from is trained by the first."""
-    if not (folder / "trials" / "start").exists():
-        shutil.copytree(first / "trials" / "start", folder / "trials" / "start")
+    """What no tuner chooses is run once: the network to start from, and the trials with one width for all layers."""
+    for trial in (first / "trials").iterdir():
+        finished = read_trial(trial)
+        fixed = finished is not None and one_width(finished.parameters) is not None
+        if (fixed or trial.name == START) and not (folder / "trials" / trial.name).exists():
+            shutil.copytree(trial, folder / "trials" / trial.name)
 
 
 class _Judge:
