@@ -4,7 +4,8 @@
 
 Runs ``dqc search`` for every tuner and seed in runs/<name>-<tuner>-seed<n>; finished trials are not run again. A seed
 is that of the training and of the tuner; the network that trials start from and the trials with one bit width for all
-layers are run once for each seed, and count for each tuner. Then the test accuracy of each tuner's best file, and of one bit width for all layers.
+layers are run once for each seed, and count for each tuner. Then the test accuracy of each tuner's best file, and of
+one bit width for all layers.
 """
 
 from __future__ import annotations
