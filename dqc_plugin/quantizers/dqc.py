@@ -9,7 +9,7 @@ from dqc_plugin.quantizers.options import DQCOptions, SQCOptions
 from dqc_plugin.quantizers.power_of_two import PowerOfTwoTarget
 from dqc_plugin.quantizers.selection import Config
 
-_OWN_KEYS = {"zero", "range", "gradient", "freeze_oscillating_above"}
+_OWN_KEYS = {"zero", "range", "gradient"}
 
 
 class DQCQuantizer(CodebookQuantizer):
@@ -20,8 +20,8 @@ class DQCQuantizer(CodebookQuantizer):
 
     Parameters are those of ``CodebookQuantizer``. Keys of ``target_settings``, for example
     ``{"weight": {"zero": True, "freeze_after_steps": 1000}}``: ``zero``, ``range``, ``gradient``,
-    ``refresh_every_steps``, ``freeze_after_steps``, ``freeze_after_epochs``, ``freeze_oscillating_above``,
-    ``start_bits`` (see ``PowerOfTwoSettings``).
+    ``refresh_every_steps``, ``freeze_after_steps``, ``freeze_after_epochs``, ``start_bits`` (see
+    ``PowerOfTwoSettings``).
     """
 
     target_type = PowerOfTwoTarget

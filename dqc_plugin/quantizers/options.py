@@ -69,18 +69,15 @@ class SQCOptions(_Options):
     granularity: one codebook for the tensor (the paper) or for each output channel.
     range: the largest exponent from max|w| (the paper), or the one with the least squared error.
     gradient: straight-through, or the authors' rule that scales it by the codeword's magnitude.
-    freeze_oscillating_above: a weight that changes its codeword in more than this fraction of the training steps (a
-        moving average) keeps one; null freezes none.
     """
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"freeze_oscillating_above", "start_bits"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"start_bits"})
 
     bits: int = Field(5, ge=2, le=8)
     zero: bool = True
     granularity: Granularity = "per_tensor"
     range: RangeRule = "max"
     gradient: Gradient = "straight_through"
-    freeze_oscillating_above: float | None = Field(None, gt=0.01, lt=1)
 
     @property
     def codebook_size(self) -> int:

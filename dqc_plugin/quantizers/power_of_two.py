@@ -12,7 +12,6 @@ from torch import Tensor
 
 from dqc_plugin.codebooks import Gradient, PowerOfTwo, RangeRule, fake_quantize, fit_power_of_two, require_finite
 from dqc_plugin.errors import ConfigError
-from dqc_plugin.quantizers.oscillation import MOMENTUM, OscillationFreezer
 from dqc_plugin.quantizers.settings import TargetSettings
 from dqc_plugin.quantizers.target import CodebookTarget
 
@@ -26,7 +25,6 @@ class PowerOfTwoSettings(TargetSettings):
     range: where the codebook ends, ``max`` (the paper) or ``mse`` (least squared error).
     gradient: ``straight_through`` or ``magnitude`` (the authors' code).
     refresh_every_steps: the codebook is derived again after every so many optimizer steps.
-    freeze_oscillating_above: a weight that changes its codeword in more than this fraction of the steps keeps one.
     start_bits: width at the start; it falls in even steps to that of ``quant_dtype`` over the first half of training.
     """
 
@@ -34,7 +32,6 @@ class PowerOfTwoSettings(TargetSettings):
     range: RangeRule = "max"
     gradient: Gradient = "straight_through"
     refresh_every_steps: int = Field(1, ge=1)
-    freeze_oscillating_above: float | None = Field(None, gt=MOMENTUM, lt=1)
     start_bits: int | None = Field(None, ge=3, le=8)
 
 
@@ -50,10 +47,7 @@ class PowerOfTwoTarget(CodebookTarget):
     def __init__(self, wrapper: ModuleWrapper, space: QuantizationTargetSpace, steps_per_epoch: int | None) -> None:
         self.steps_per_epoch = steps_per_epoch
         self.total_steps: int | None = None
-        self.oscillations: OscillationFreezer | None = None
         super().__init__(wrapper, space, steps_per_epoch)
-        if self.oscillations is not None:
-            self.oscillations.start(self.codewords())
 
     @property
     def codebook(self) -> PowerOfTwo:
@@ -68,9 +62,6 @@ class PowerOfTwoTarget(CodebookTarget):
         if start is not None and start <= final:
             raise ConfigError(f"{self.name}: start_bits must be above the {final} bits of quant_dtype, not {start}")
         self.bits = start or final
-        threshold = self.settings.freeze_oscillating_above
-        if threshold is not None:
-            self.oscillations = OscillationFreezer(self.wrapper, self.parameter_name, weights, threshold)
 
     def codewords(self) -> Tensor:
         """The codeword of each weight, 0 where pruned, shape and dtype of the weights, without gradient."""
@@ -81,20 +72,11 @@ class PowerOfTwoTarget(CodebookTarget):
         self.total_steps = total_steps
         self._lower_bits(self.step)
 
-    def refresh(self) -> None:
-        if self.oscillations is not None:
-            self.oscillations.hold(self.latent)
-        super().refresh()
-
     def after_step(self) -> None:
-        if self.oscillations is not None:
-            self.oscillations.hold(self.latent)
         lowered = self._lower_bits(self.step + 1)
         super().after_step()
         if lowered:
             self.refresh()
-        if self.oscillations is not None:
-            self.oscillations.count(self.latent, self.codewords())
 
     def derive(self) -> None:
         """Raises WeightError for NaN or infinity; on a GPU, where looking costs a wait, only now and then."""

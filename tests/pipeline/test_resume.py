@@ -97,7 +97,6 @@ def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> Non
         {"quantizer": "dqc", "optimizer": {"weight_decay": 0.01, "weight_decay_on": "weights"}},
         {"pruner": "agp", "sparsity": 0.5, "weight_averaging": {"decay": 0.9}},
         {"quantizer": "dqc", "bits": 3, "start_bits": 5},
-        {"quantizer": "sqc", "bits": 3, "freeze_oscillating_above": 0.02},
     ],
     ids=lambda stage: next(reversed(stage)),
 )

@@ -120,7 +120,6 @@ def test_defaults_are_the_paper_s() -> None:
         "granularity": "per_tensor",
         "range": "max",
         "gradient": "straight_through",
-        "freeze_oscillating_above": None,
         "start_bits": None,
         "codebook": {"refresh_every_steps": 1, "freeze_after_steps": None, "freeze_after_epochs": None},
     }

@@ -106,14 +106,13 @@ def test_keys_that_came_later_change_no_digest_until_they_say_something() -> Non
     digest = "6a4fe503f1c96bf70d1b548ddbb636c2df7ceb2b35b912b6832f6cc1f253088c"
     assert load_schedule(schedule).digest() == digest
     stages[1].update(distill=None, weight_averaging=None, batch_norm_batches=0, optimizer={"weight_decay_on": "all"})
-    stages[1].update(freeze_oscillating_above=None, start_bits=None)
+    stages[1].update(start_bits=None)
     assert load_schedule({**schedule, "compile": False}).digest() == digest
     assert load_schedule({**schedule, "compile": True}).digest() != digest
     for key, value in {
         "distill": {},
         "weight_averaging": {},
         "batch_norm_batches": 1,
-        "freeze_oscillating_above": 0.02,
         "start_bits": 6,
         "layers": {"fc": {"bits": 3, "start_bits": 6}},
         "optimizer": {"weight_decay_on": "weights"},

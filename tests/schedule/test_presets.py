@@ -39,7 +39,7 @@ def test_the_stage_goes_over_the_preset_and_the_preset_over_the_defaults() -> No
     ("stage", "complaint"),
     [
         ({"quantizer": "dqc", "preset": "papper"}, "no preset 'papper' of dqc; did you mean 'paper'?"),
-        ({"quantizer": "dqc", "preset": ["paper"]}, "must be one of paper"),
+        ({"quantizer": "dqc", "preset": ["paper"]}, "must be one of paper, strong"),
         ({"quantizer": "inq", "preset": "paper"}, "'inq' has no presets; dqc and sqc have"),
         ({"pruner": "agp", "sparsity": 0.5, "epochs": 2, "preset": "paper"}, "unknown key"),
     ],
