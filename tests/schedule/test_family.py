@@ -124,7 +124,12 @@ def test_other_methods_stand_beside_the_family(write: Write, good: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "cells", "published"),
-    [("cifar10-tables", 96, 48), ("cifar10-inq", 32, 24), ("cifar10-resnet20-ablation", 18, 0)],
+    [
+        ("cifar10-tables", 96, 48),
+        ("cifar10-inq", 32, 24),
+        ("cifar10-resnet20-ablation", 16, 0),
+        ("cifar10-resnet20-two-bits", 10, 0),
+    ],
 )
 def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int) -> None:
     found = load_family(next(path for path in FAMILIES if path.stem == name)).cells
