@@ -1,96 +1,69 @@
-"""The cost of a training step with each quantizer, as a ratio to the float step of the same round.
+"""The cost of a training step with each quantizer, as a ratio to the float step of the same round; and its memory.
 
-    python benchmarks/train_step.py [--models lenet5 resnet20 resnet50] [--rounds 7] [--steps 8] [--out FILE.json]
+    python benchmarks/train_step.py [--networks lenet5 resnet20 ...] [--variants dqc ...] [--rounds 7] [--steps 4]
+                                    [--out FILE.json]
 
-Every quantizer runs as NNI runs it, through ``compress`` and an evaluator, on weights only; the float step is the same
-loop without one. The variants take turns within a round, in a new order each time, so that a slow spell of the machine
-meets all of them. A round's figure is the median of its steps; the table gives the median ratio over the rounds and
-their spread (least to largest).
+Weights of Conv2d and Linear layers only. Quantizers of this project and of NNI run as NNI runs them, through
+``compress`` and an evaluator; the others (torchao, brevitas, where they are installed) replace layers. The variants
+take turns within a round, in a new order each time, so that a slow spell of the machine meets all of them. A round's
+figure is the median of its steps; the table gives the median ratio over the rounds and their spread (least to largest).
 
 On a large network the differences drown in the noise of the step itself. The second table therefore times what a
 quantizer adds by itself: the quantized weights of all layers, the gradient back through them, and what is done after
-an optimizer step.
+an optimizer step. The third gives what it adds to the peak memory of two steps in a process of its own, in copies of
+the quantized weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
 import random
+import resource
 import statistics
-import time
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import nni
 import torch
-from nni.compression.quantization import DoReFaQuantizer, LsqQuantizer, QATQuantizer
-from nni.compression.utils import TorchEvaluator
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from step_networks import NETWORKS
+from step_variants import KINDS, VARIANTS
 
-from dqc_plugin import DQCQuantizer, SQCQuantizer
-from dqc_plugin.registry import lookup
-
-Timed = Callable[[int], list[float]]
 Figures = dict[str, dict[str, float]]
-QUANTIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "dqc": (DQCQuantizer, {"quant_dtype": "int5"}),
-    "dqc, no zero": (DQCQuantizer, {"quant_dtype": "int5", "target_settings": {"weight": {"zero": False}}}),
-    "sqc": (SQCQuantizer, {"quant_dtype": "int5"}),
-    "nni qat": (QATQuantizer, {"quant_dtype": "int8", "quant_scheme": "symmetric"}),
-    "nni lsq": (LsqQuantizer, {"quant_dtype": "int8", "quant_scheme": "symmetric"}),
-    "nni dorefa": (DoReFaQuantizer, {"quant_dtype": "int8", "quant_scheme": "affine"}),
-}
+FLOAT = next(iter(VARIANTS))
 
 
-def resnet50(**_: Any) -> nn.Module:
-    from torchvision.models import resnet50 as build  # only this model needs torchvision
-
-    model: nn.Module = build()
-    return model
-
-
-MODELS: dict[str, tuple[Callable[..., nn.Module], tuple[int, ...], int]] = {
-    "lenet5": (lookup("model", "lenet5").load(), (128, 1, 28, 28), 10),
-    "resnet20": (lookup("model", "resnet20").load(), (128, 3, 32, 32), 10),
-    "resnet50": (resnet50, (8, 3, 224, 224), 1000),
-}
+def variants_for(network: str, wanted: Collection[str]) -> list[str]:
+    """Those that are installed and quantize all the layers that the others do; float first."""
+    with torch.device("meta"):
+        model = NETWORKS[network].build()
+    here = [name for name in ("torchao", "brevitas") if importlib.util.find_spec(name) is not None]
+    left_out = {"torchao", "brevitas"} - set(here)
+    names = [name for name in VARIANTS if name in wanted and name not in left_out and VARIANTS[name].takes(model)]
+    return [FLOAT, *(name for name in names if name != FLOAT)]
 
 
-def main() -> None:
-    arguments = _arguments()
-    torch.set_num_threads(arguments.threads)
-    steps = {name: measure_steps(name, arguments.rounds, arguments.steps) for name in arguments.models}
-    alone = {name: measure_alone(name, 5 * arguments.rounds) for name in arguments.models}
-    Console().print(table("A training step, ratio to float (least to largest of the rounds)", steps))
-    Console().print(table("What the quantizer adds by itself, ratio to dqc", alone))
-    if arguments.out:
-        facts = {
-            "date": date.today().isoformat(),
-            "torch": torch.__version__,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "threads": arguments.threads,
-            "rounds": arguments.rounds,
-            "steps": arguments.steps,
-        }
-        arguments.out.write_text(json.dumps({**facts, "step": steps, "alone": alone}, indent=2) + "\n")
-
-
-def measure_steps(name: str, rounds: int, steps: int) -> Figures:
+def measure_steps(network: str, names: Sequence[str], rounds: int, steps: int) -> Figures:
     """Milliseconds and ratios to float of each variant's training step."""
-    variants = {"float": float_steps(name), **{kind: quantized_steps(name, kind) for kind in QUANTIZERS}}
-    return _in_turns({kind: lambda run=run: statistics.median(run(steps)) for kind, run in variants.items()}, rounds)
+
+    def timed(name: str) -> Callable[[], float]:
+        return lambda: statistics.median(VARIANTS[name].steps(NETWORKS[network], steps))
+
+    return _in_turns({name: timed(name) for name in names}, rounds)
 
 
-def measure_alone(name: str, rounds: int) -> Figures:
-    """Milliseconds and ratios to dqc of what each quantizer does to the weights in a step."""
-    return _in_turns({kind: added_work(name, kind) for kind in QUANTIZERS}, rounds)
+def measure_alone(network: str, names: Sequence[str], rounds: int) -> Figures:
+    """Milliseconds and ratios to the first of what each quantizer does to the weights in a step."""
+    timed = {name: run for name in names if (run := VARIANTS[name].alone(NETWORKS[network])) is not None}
+    return _in_turns(timed, rounds)
 
 
 def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
@@ -116,109 +89,80 @@ def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
     }
 
 
-def added_work(name: str, kind: str) -> Callable[[], float]:
-    model, batch = _network(name)
-    quantizer = _quantizer(kind, model, lambda *_: None)
-    with torch.no_grad():
-        quantizer.track_forward(batch[0])  # NNI sets scales at the first forward pass
-    after_step = getattr(quantizer, "after_step", lambda: None)
-    wrappers = list(quantizer._module_wrappers.values())
-    gradients = [torch.ones_like(wrapper.weight) for wrapper in wrappers]
-
-    def run() -> float:
-        start = time.perf_counter()
-        quantized = [wrapper.patch_helper("weight", wrapper.weight) for wrapper in wrappers]
-        torch.autograd.backward(quantized, gradients)
-        after_step()
-        milliseconds = 1000 * (time.perf_counter() - start)
-        for wrapper in wrappers:
-            wrapper.weight.grad = None
-        return milliseconds
-
-    return run
+def measure_memory(network: str, names: Sequence[str], threads: int) -> Figures:
+    """Megabytes at the peak, and what is above float in copies of the quantized weights."""
+    megabytes = {name: _peak_in_a_process(network, name, threads) for name in names}
+    with torch.device("meta"):
+        layers = [module for module in NETWORKS[network].build().modules() if isinstance(module, KINDS)]
+    copy = sum(4 * layer.weight.numel() for layer in layers) / 1e6
+    return {name: {"megabytes": mb, "copies": (mb - megabytes[FLOAT]) / copy} for name, mb in megabytes.items()}
 
 
-def float_steps(name: str) -> Timed:
-    def run(steps: int) -> list[float]:
-        model, batch = _network(name)
-        optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9)
-        return _timed_steps(model, optimizer, _loss, batch, steps)
-
-    return run
+def _peak_in_a_process(network: str, name: str, threads: int) -> float:
+    command = [sys.executable, __file__, "--peak-of", network, name, "--threads", str(threads)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return float(lines[-1])
 
 
-def quantized_steps(name: str, kind: str) -> Timed:
-    """A quantizer of its own for each round: some of NNI's register their hooks again at each ``compress``."""
-
-    def run(steps: int) -> list[float]:
-        model, batch = _network(name)
-        taken: list[float] = []
-
-        def training_func(wrapped: nn.Module, optimizer: Any, step: Any, *rest: Any) -> None:
-            taken.extend(_timed_steps(wrapped, optimizer, step, batch, rest[1]))
-
-        quantizer = _quantizer(kind, model, training_func)
-        quantizer.compress(steps, None)
-        return taken
-
-    return run
-
-
-def _quantizer(kind: str, model: nn.Module, training_func: Callable[..., None]) -> Any:
-    quantizer_class, settings = QUANTIZERS[kind]
-    optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=1e-4, momentum=0.9)
-    layers = {"op_types": ["Conv2d", "Linear"], "target_names": ["weight"]}
-    return quantizer_class(model, [{**layers, **settings}], TorchEvaluator(training_func, optimizer, _loss))
-
-
-def _network(name: str) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
-    build, shape, classes = MODELS[name]
-    torch.manual_seed(0)
-    return build().train(), (torch.randn(shape), torch.randint(0, classes, shape[:1]))
-
-
-def _loss(batch: tuple[Tensor, Tensor], model: nn.Module) -> Tensor:
-    return nn.functional.cross_entropy(model(batch[0]), batch[1])
-
-
-def _timed_steps(model: nn.Module, optimizer: Any, step: Any, batch: tuple[Tensor, Tensor], steps: int) -> list[float]:
-    times = []
-    for _ in range(steps + 1):  # the first step allocates
-        start = time.perf_counter()
-        loss = step(batch, model)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        times.append(1000 * (time.perf_counter() - start))
-    return times[1:]
-
-
-def table(title: str, results: dict[str, Figures]) -> Table:
-    shown = Table(title=title)
-    shown.add_column("")
-    for name in results:
-        shown.add_column(name, justify="right")
-    kinds = list(next(iter(results.values())))
-    for kind in kinds:
-        rows = [figures[kind] for figures in results.values()]
-        shown.add_row(kind, *(_cell(row, kind == kinds[0]) for row in rows))
+def table(title: str, results: dict[str, Figures], cell: Callable[[dict[str, float], bool], str]) -> Table:
+    shown = Table("", title=title)
+    for network in results:
+        shown.add_column(network, justify="right")
+    for name in VARIANTS:
+        rows = [figures.get(name) for figures in results.values()]
+        firsts = [next(iter(figures)) == name for figures in results.values()]
+        if any(rows):
+            shown.add_row(name, *(cell(row, first) if row else "" for row, first in zip(rows, firsts, strict=True)))
     return shown
 
 
-def _cell(row: dict[str, float], is_base: bool) -> str:
+def _time_cell(row: dict[str, float], is_base: bool) -> str:
     if is_base:
         return f"{row['milliseconds']:.1f} ms"
     return f"{row['ratio']:.3f} ({row['least']:.3f} to {row['largest']:.3f})"
 
 
+def _memory_cell(row: dict[str, float], is_base: bool) -> str:
+    return f"{row['megabytes']:.0f} MB" if is_base else f"{row['copies']:+.2f}"
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="beside float")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=8, help="steps a round")
+    parser.add_argument("--steps", type=int, default=4, help="steps a round")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--peak-of", nargs=2, metavar=("NETWORK", "VARIANT"), help="only print the peak, in megabytes")
     return parser.parse_args()
+
+
+def main() -> None:
+    given = _arguments()
+    torch.set_num_threads(given.threads)
+    console = Console()
+    if given.peak_of:
+        VARIANTS[given.peak_of[1]].steps(NETWORKS[given.peak_of[0]], 1)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+        return
+    names = {network: variants_for(network, given.variants) for network in given.networks}
+    steps = {network: measure_steps(network, of, given.rounds, given.steps) for network, of in names.items()}
+    console.print(table("A training step, ratio to float (least to largest of the rounds)", steps, _time_cell))
+    alone = {network: measure_alone(network, of, 3 * given.rounds) for network, of in names.items()}
+    console.print(table("What the quantizer adds by itself, ratio to the first", alone, _time_cell))
+    memory = {network: measure_memory(network, of, given.threads) for network, of in names.items()}
+    console.print(table("Peak memory above float, in copies of the quantized weights", memory, _memory_cell))
+    if given.out:
+        facts: dict[str, Any] = {
+            "date": date.today().isoformat(),
+            "command": f"python benchmarks/train_step.py --networks {' '.join(given.networks)} --rounds {given.rounds} "
+            f"--steps {given.steps}",
+            "torch": torch.__version__,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "threads": given.threads,
+        }
+        given.out.write_text(json.dumps({**facts, "step": steps, "alone": alone, "memory": memory}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

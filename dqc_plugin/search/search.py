@@ -31,9 +31,11 @@ from dqc_plugin.search.space import (
     within,
 )
 from dqc_plugin.search.trial import Trial, check_searchable, read_trial
+from dqc_plugin.search.watchdog import TunerEnded
 
 Progress = Callable[[Mapping[str, int]], None]
 _STATE, _PROFILE, _TRIALS = "search.json", "profile.json", "trials"
+_STARTS = 3
 _TUNER = "dqc_plugin.search.tuner.MixedPrecision"
 
 
@@ -88,11 +90,21 @@ def _run_uniform(config: SearchConfig, base: Schedule, folder: Path, space: Sear
 
 
 def _run_tuner(config: SearchConfig, folder: Path, space: SearchSpace, progress: Progress) -> int:
-    """The tuner's trials; those that are finished are told it and count."""
-    done = _finished(folder)
-    known = [trial for trial in done if within(space, trial.parameters)]
-    left = min(config.nni["maxTrialNumber"] - len(done), size_of(space) - len(known))
-    return _run(config, folder, {**_tuner(config, folder), "searchSpace": space}, int(left), known, progress)
+    """The tuner's trials; those that are finished are told it and count.
+
+    NNI is started again where it stops short: its tuner died after a trial, or gave one that was finished before.
+    """
+    failed = 0
+    for start in range(1, _STARTS + 1):
+        done = _finished(folder)
+        known = [trial for trial in done if within(space, trial.parameters)]
+        left = min(config.nni["maxTrialNumber"] - len(done) - failed, size_of(space) - len(known))
+        try:
+            failed += _run(config, folder, {**_tuner(config, folder), "searchSpace": space}, int(left), known, progress)
+        except TunerEnded:
+            if start == _STARTS or len(_finished(folder)) == len(done):
+                raise
+    return failed
 
 
 def _run(

@@ -26,6 +26,14 @@ class TunerLate(RunError):
     """NNI gives a tuner ten seconds to start, which a busy machine may not keep."""
 
 
+class TunerEnded(RunError):
+    """The tuner's process is gone.
+
+    NNI itself ends some: of two trials that start at once it may tell a tuner the end of the wrong one, and TPE then
+    dies of a result that it does not expect.
+    """
+
+
 def watch_experiment(
     experiment: Experiment,
     logs: Path,
@@ -89,7 +97,7 @@ def _require_tuner(experiment: Experiment, logs: Path, seen: bool) -> bool:
     assert experiment._proc is not None
     runs = _has_dispatcher(experiment._proc.pid)
     if seen and not runs:
-        raise RunError(f"the tuner ended with an error; see {logs / 'log' / 'dispatcher.log'}{_last_line(logs)}")
+        raise TunerEnded(f"the tuner ended with an error; see {logs / 'log' / 'dispatcher.log'}{_last_line(logs)}")
     return seen or runs
 
 
