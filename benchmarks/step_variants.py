@@ -121,8 +121,6 @@ class NNIQuantizer(Variant):
         quantizer = self._quantizer(model, lambda *_: None)
         with torch.no_grad():
             quantizer.track_forward(batch[0][:1])  # NNI sets scales at the first forward pass
-        if hasattr(quantizer, "begin"):
-            quantizer.begin(1000)
         wrappers = list(quantizer._module_wrappers.values())
         weights = [wrapper.weight for wrapper in wrappers]
         after_step = getattr(quantizer, "after_step", lambda: None)
@@ -141,7 +139,7 @@ VARIANTS: dict[str, Variant] = {
     "dqc, range mse": NNIQuantizer(DQCQuantizer, quant_dtype="int3", target_settings={"weight": {"range": "mse"}}),
     "sqc": NNIQuantizer(SQCQuantizer, quant_dtype="int5"),
     "weight sharing": NNIQuantizer(WeightSharingQuantizer, quant_dtype="int5"),
-    "inq": NNIQuantizer(INQQuantizer, quant_dtype="int5"),
+    "inq": NNIQuantizer(INQQuantizer, quant_dtype="int5", target_settings={"weight": {"partition_every_steps": 1000}}),
     "nni qat": NNIQuantizer(QATQuantizer, **NNI_INT8),
     "nni lsq": NNIQuantizer(LsqQuantizer, **NNI_INT8),
     "nni dorefa": NNIQuantizer(DoReFaQuantizer, quant_dtype="int8", quant_scheme="affine"),
