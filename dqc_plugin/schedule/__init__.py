@@ -12,6 +12,7 @@ from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.plan import LayerPlan, Totals, resolve, totals
 from dqc_plugin.schedule.reference import Reference
 from dqc_plugin.schedule.settings import TrainSettings
+from dqc_plugin.schedule.shortest import shortest
 from dqc_plugin.schedule.size import expected_bytes
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import CoderStage, PrunerStage, QuantizerStage, Stage, TrainStage
@@ -39,6 +40,7 @@ __all__ = [
     "load_family",
     "load_schedule",
     "resolve",
+    "shortest",
     "stage_settings",
     "totals",
 ]

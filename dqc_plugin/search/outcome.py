@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from dqc_plugin.artifact import verify
 from dqc_plugin.pipeline.folder import write_atomically
-from dqc_plugin.schedule import CoderStage, Schedule
+from dqc_plugin.schedule import CoderStage, Schedule, shortest
 from dqc_plugin.search.aim import Aim
 from dqc_plugin.search.space import trial_schedule
 from dqc_plugin.search.trial import Trial, read_trial
@@ -62,7 +62,7 @@ def keep_outcome(outcome: Outcome, full: Schedule, folder: Path) -> None:
     text = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = None
-    yaml.dump(schedule.canonical(), text)
+    yaml.dump(shortest(schedule), text)
     write_atomically(folder / "best.yml", text.getvalue().encode())
     coder = schedule.stages[-1]
     assert isinstance(coder, CoderStage)
