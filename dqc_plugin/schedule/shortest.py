@@ -26,11 +26,9 @@ def shortest(schedule: Schedule) -> dict[str, Any]:
 
 def _drop(node: dict[str, Any], same: Callable[[], bool]) -> None:
     for key, value in list(node.items()):
-        if len(node) == 1:
-            return
         before = dict(node)
         del node[key]
-        if same():
+        if node and same():
             continue
         node.clear()
         node.update(before)
