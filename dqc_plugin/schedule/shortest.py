@@ -25,7 +25,7 @@ def shortest(schedule: Schedule) -> dict[str, Any]:
 
 
 def _drop(node: dict[str, Any], same: Callable[[], bool]) -> None:
-    for key, value in list(node.items()):
+    for key, value in reversed(list(node.items())):
         before = dict(node)
         del node[key]
         if node and same():
