@@ -69,12 +69,16 @@ def _run_once(
                 end_tree(experiment._proc.pid)
 
 
+def told(finished: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Finished trials as NNI imports them."""
+    return [{"parameter": trial.parameters, "value": trial.metrics} for trial in finished]
+
+
 def _tell(experiment: Experiment, logs: Path, finished: Sequence[Trial]) -> None:
     """Give the tuner finished trials; what is sent before the tuner has started, NNI loses and never answers."""
     wait_for_tuner(experiment, logs)
-    told = [{"parameter": trial.parameters, "value": trial.metrics} for trial in finished]
     try:
-        rest.post(experiment.port, "/experiment/import-data", told, experiment.url_prefix)
+        rest.post(experiment.port, "/experiment/import-data", told(finished), experiment.url_prefix)
     except Exception as error:  # whatever the HTTP client raises
         raise RunError(f"NNI does not take the finished trials: {error}") from None
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from dqc_plugin.pipeline.reporter import Reporter
 from dqc_plugin.schedule import Schedule, load_schedule
 from dqc_plugin.search.choices import make_space
 from dqc_plugin.search.config import SearchConfig, SearchKeys
-from dqc_plugin.search.experiment import run_experiment
+from dqc_plugin.search.experiment import run_experiment, told
 from dqc_plugin.search.listed import Listed
 from dqc_plugin.search.outcome import Outcome, gather, keep_outcome
 from dqc_plugin.search.remote import BASE, START, fetch, is_local, receive, send
@@ -34,8 +34,8 @@ from dqc_plugin.search.trial import Trial, check_searchable, read_trial
 from dqc_plugin.search.watchdog import TunerEnded
 
 Progress = Callable[[Mapping[str, int]], None]
-_STATE, _PROFILE, _TRIALS = "search.json", "profile.json", "trials"
-_STARTS = 3
+_STATE, _PROFILE, _KNOWN, _TRIALS = "search.json", "profile.json", "known.json", "trials"
+_DEATHS = 3
 _TUNER = "dqc_plugin.search.tuner.MixedPrecision"
 
 
@@ -94,17 +94,21 @@ def _run_tuner(config: SearchConfig, folder: Path, space: SearchSpace, progress:
 
     NNI is started again where it stops short: its tuner died after a trial, or gave one that was finished before.
     """
-    failed = 0
-    for start in range(1, _STARTS + 1):
+    failed = deaths = 0
+    while True:
         done = _finished(folder)
         known = [trial for trial in done if within(space, trial.parameters)]
         left = min(config.nni["maxTrialNumber"] - len(done) - failed, size_of(space) - len(known))
         try:
-            failed += _run(config, folder, {**_tuner(config, folder), "searchSpace": space}, int(left), known, progress)
+            failed += _run(
+                config, folder, {**_tuner(config, folder, known), "searchSpace": space}, int(left), known, progress
+            )
         except TunerEnded:
-            if start == _STARTS or len(_finished(folder)) == len(done):
+            deaths += 1
+            if deaths == _DEATHS or len(_finished(folder)) == len(done):
                 raise
-    return failed
+        if len(_finished(folder)) == len(done):
+            return failed
 
 
 def _run(
@@ -177,12 +181,14 @@ def _claim(folder: Path, config: SearchConfig, base: Schedule, resume: bool) -> 
     write_atomically(folder / BASE, json.dumps(base.canonical(), indent=2).encode())
 
 
-def _tuner(config: SearchConfig, folder: Path) -> dict[str, Any]:
-    """The tuner that the configuration names, ours where it names none; ours starts from the profile."""
+def _tuner(config: SearchConfig, folder: Path, known: Sequence[Trial]) -> dict[str, Any]:
+    """The tuner that the configuration names, else ours, which starts from the profile and what is known."""
     tuner = config.nni.get("tuner")
     if "advisor" in config.nni or (tuner is not None and tuner.get("name") != "MixedPrecision"):
         return {}
-    arguments = {"profile": str((folder / _PROFILE).resolve()), "aim": config.keys.aim.model_dump()}
+    write_atomically(folder / _KNOWN, json.dumps(told(known)).encode())
+    files = {"profile": str((folder / _PROFILE).resolve()), "trials": str((folder / _KNOWN).resolve())}
+    arguments = {**files, "aim": config.keys.aim.model_dump()}
     arguments |= (tuner or {}).get("classArgs") or {}
     return {"tuner": {"className": _TUNER, "codeDirectory": ".", "classArgs": arguments}}
 

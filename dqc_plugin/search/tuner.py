@@ -34,10 +34,15 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
 
     profile: JSON that ``dqc sensitivity --json`` or ``dqc search`` wrote; without it all choices start equal and only
         trials tell. aim: as in ``dqc search``, the keys of :class:`dqc_plugin.search.aim.Aim`.
+    trials: JSON of finished trials, ``[{"parameter": ..., "value": ...}]``: NNI asks for the first proposals before it
+        imports data.
     Trials must report ``accuracy`` (0 to 1) and ``bytes`` beside ``default``, as ``dqc trial`` does.
     """
 
-    def __init__(self, profile: str | None = None, aim: dict[str, Any] | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, profile: str | None = None, aim: dict[str, Any] | None = None, seed: int = 0, trials: str | None = None
+    ) -> None:
+        self._trials = trials
         self._profile = _read_profile(profile)
         self._aim = Aim(**(aim or {}))
         self._random = np.random.default_rng(seed)
@@ -55,6 +60,8 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
         self._names = list(search_space)
         self._choices = [list(entry["_value"]) for entry in search_space.values()]
         self._loss, self._bytes = self._prior()
+        if self._trials is not None:
+            self.import_data(json.loads(Path(self._trials).read_text(encoding="utf-8")))
 
     def generate_parameters(self, parameter_id: int, **_: Any) -> dict[str, Any]:
         """The next configuration that was not tried; NNI's NoMoreTrialError when all were."""
@@ -76,7 +83,8 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
     def _learn(self, choice: tuple[int, ...], value: Any) -> None:
         self._seen.add(choice)
         if isinstance(value, dict) and {"accuracy", "bytes"} <= set(value):
-            self._results.append((choice, float(value["accuracy"]), float(value["bytes"])))
+            result = (choice, float(value["accuracy"]), float(value["bytes"]))
+            self._results += [] if result in self._results else [result]  # NNI imports what was read already
 
     def _indices(self, parameters: dict[str, Any]) -> tuple[int, ...]:
         return tuple(values.index(parameters[name]) for name, values in zip(self._names, self._choices, strict=True))

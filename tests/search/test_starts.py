@@ -49,7 +49,12 @@ def experiment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[lis
 
 
 def test_a_tuner_that_died_after_a_trial_is_started_again_and_told_that_trial(experiment: Any) -> None:
-    assert experiment([(1, TunerEnded("dead")), (2, TunerEnded("dead")), (1, None)]) == [(4, 0), (3, 1), (1, 3)]
+    assert experiment([(1, TunerEnded("dead")), (2, TunerEnded("dead")), (1, None), (0, None)]) == [
+        (4, 0),
+        (3, 1),
+        (1, 3),
+        (0, 4),
+    ]
 
 
 def test_trials_that_were_finished_before_do_not_count_twice(experiment: Any) -> None:

@@ -69,3 +69,16 @@ def test_what_it_refuses(tmp_path: Path) -> None:
 def test_it_starts_without_torch() -> None:
     code = "import sys, dqc_plugin.search.tuner; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_known_counts_before_the_first_proposal_and_once(tmp_path: Path) -> None:
+    space = dict.fromkeys(("a.bits", "b.bits"), SPACE[FRAGILE])
+    known = [
+        {"parameter": {"a.bits": a, "b.bits": b}, "value": truth({"a.bits": a})} for a in (2, 3) for b in (2, 3, 4)
+    ]
+    (tmp_path / "known.json").write_text(json.dumps(known))
+    tuner = MixedPrecision(trials=str(tmp_path / "known.json"))
+    tuner.update_search_space(space)
+    tuner.import_data(known)
+    assert len(tuner._results) == len(known)
+    assert {tuner.generate_parameters(number)["a.bits"] for number in range(3)} == {4}
