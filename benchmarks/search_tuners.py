@@ -107,7 +107,7 @@ def _counted(config: SearchConfig, outcome: Outcome) -> Row:
 
 
 def markdown(rows: Sequence[Row], record: Row) -> str:
-    """Mean and least to greatest over the seeds."""
+    """Mean and least to greatest over the seeds, one width for all layers first."""
     lines = [
         f"Aim: {record['aim']}. {record['trials']} trials a search, {record['epochs']} epochs a trial, seeds "
         f"{record['seeds']}; mean (least to greatest). {record['machine']}, {record['date']}. `{record['command']}`",
@@ -115,7 +115,7 @@ def markdown(rows: Sequence[Row], record: Row) -> str:
         "| | bytes | held-out accuracy % | test accuracy % | trials within the aim |",
         "|---|---:|---:|---:|---:|",
     ]
-    for what in dict.fromkeys(row["what"] for row in rows):
+    for what in sorted(dict.fromkeys(row["what"] for row in rows), key=lambda what: what in TUNERS):
         of = [row for row in rows if row["what"] == what]
         figures = [_spread([row["bytes"] for row in of], ",.0f")]
         figures += [_spread([100 * row[key] for row in of], ".2f") for key in ("held_out", "test")]

@@ -134,7 +134,11 @@ def _run(
         if not local:
             receive(trial_folder(folder / _TRIALS, parameters), parameters, metrics)
 
-    return run_experiment(nni, folder.resolve() / "nni", known, config.keys.stalled_after_seconds, progress, received)
+    def of_all_experiments(counts: Mapping[str, int]) -> None:
+        progress({**counts, "SUCCEEDED": len(_finished(folder))})
+
+    stalled = config.keys.stalled_after_seconds
+    return run_experiment(nni, folder.resolve() / "nni", known, stalled, of_all_experiments, received)
 
 
 def _finished(folder: Path) -> list[Trial]:
