@@ -26,6 +26,7 @@ _PRICES = np.geomspace(1e-4, 1e3, 61)
 _NOISE = 0.3  # points of accuracy between two trainings of one configuration
 _DOUBT = 0.5  # of the profile: standard deviation as a part of a choice's cost, and
 _LEAST_DOUBT = 0.1  # at least so many points
+_LEAST_SLOPE = 0.01
 _ATTEMPTS = 50
 
 
@@ -101,17 +102,19 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
         return self._any_new()
 
     def _draw(self) -> tuple[Array, Array]:
-        """Costs of every choice, in points of accuracy and in bytes: the prior's for the first, then drawn."""
-        if not self._seen:
+        """Costs of every choice: points of accuracy, drawn, so that proposals differ; bytes, which are as expected."""
+        if not self._results:
             return self._loss[:-1], self._bytes[:-1]
-        rows = np.array([self._one_hot(choice) for choice, *_ in self._results]).reshape(-1, len(self._loss))
-        losses = self._posterior(rows, np.array([100 * (1 - a) for _, a, _ in self._results]), self._loss, _NOISE)
+        rows = np.array([self._one_hot(choice) for choice, *_ in self._results])
+        lost = self._posterior(rows, np.array([100 * (1 - a) for _, a, _ in self._results]), self._loss, _NOISE)
         largest = max(self._bytes.max(), *(size for *_, size in self._results), 1.0)
-        sizes = self._posterior(rows, np.array([b for *_, b in self._results]), self._bytes, 0.01 * largest)
-        return losses, np.maximum(sizes, 1e-9)
+        size, _ = self._posterior(rows, np.array([b for *_, b in self._results]), self._bytes, 0.01 * largest)
+        drawn: Array = self._random.multivariate_normal(*lost, method="cholesky")
+        return drawn[:-1], np.maximum(size[:-1], 1e-9)
 
-    def _posterior(self, rows: Array, seen: Array, prior: Array, noise: float) -> Array:
-        """A draw of the costs from Bayesian linear regression; the last one is the intercept."""
+    def _posterior(self, rows: Array, seen: Array, prior: Array, noise: float) -> tuple[Array, Array]:
+        """Mean and covariance of the costs, from Bayesian linear regression; the last one is the intercept."""
+        prior = prior * _slope(rows @ prior, seen)
         doubt = np.maximum(_DOUBT * np.abs(prior), _LEAST_DOUBT * (noise / _NOISE))
         if not prior.any() and len(seen):
             doubt += np.ptp(seen) + noise
@@ -119,8 +122,7 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
         precision = np.diag(doubt**-2.0) + rows.T @ rows / noise**2
         covariance = np.linalg.inv(precision)
         mean = covariance @ (prior / doubt**2 + rows.T @ seen / noise**2)
-        drawn: Array = self._random.multivariate_normal(mean, covariance, method="cholesky")
-        return drawn[:-1]
+        return mean, covariance
 
     def _along_prices(self, losses: Array, sizes: Array) -> list[tuple[int, ...]]:
         """The lower convex hull of accuracy against bytes: the best configuration at each price of a byte."""
@@ -200,6 +202,12 @@ class MixedPrecision(Tuner):  # type: ignore[misc]  # NNI has no types
                 losses.append(max(0.0, 100 * row["loss_change"]) if row else 0.0)
                 sizes.append(float(row["bytes"]) if row else 0.0)
         return np.array([*losses, 0.0]), np.array([*sizes, 0.0])
+
+
+def _slope(expected: Array, seen: Array) -> float:
+    """By how much to multiply what the profile expects, so that differences between trials come out right."""
+    spread = float(np.var(expected))
+    return max(float(np.cov(expected, seen, bias=True)[0, 1]) / spread, _LEAST_SLOPE) if spread > 0 else 1.0
 
 
 def _read_profile(path: str | None) -> list[dict[str, Any]]:

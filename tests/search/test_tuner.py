@@ -82,3 +82,14 @@ def test_what_is_known_counts_before_the_first_proposal_and_once(tmp_path: Path)
     tuner.import_data(known)
     assert len(tuner._results) == len(known)
     assert {tuner.generate_parameters(number)["a.bits"] for number in range(3)} == {4}
+
+
+def test_a_profile_of_the_wrong_scale_still_keeps_the_limit(tmp_path: Path) -> None:
+    pairs = [(n, b) for n in range(6) for b in (2, 3, 4)]
+    rows = [{"layer": f"l{n}", "bits": b, "loss_change": 9.0 * (4 - b), "bytes": 700 * b} for n, b in pairs]
+    (tmp_path / "profile.json").write_text(json.dumps({"rows": rows}))
+    tuner = MixedPrecision(profile=str(tmp_path / "profile.json"), aim={"max_bytes": 14_500})
+    tuner.update_search_space(SPACE)
+    tuner.import_data([{"parameter": p, "value": truth(p)} for p in (dict.fromkeys(SPACE, b) for b in (2, 3, 4))])
+    proposed = [tuner.generate_parameters(number) for number in range(4)]
+    assert all(truth(parameters)["bytes"] <= 14_500 for parameters in proposed)
