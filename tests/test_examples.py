@@ -37,6 +37,14 @@ def test_own_training_loop() -> None:
     assert len(metrics) == 5 and min(metrics) > 0.2
 
 
+def test_own_loop_in_two_processes() -> None:
+    output = python(
+        "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", EXAMPLES / "own_ddp_loop.py"
+    )
+    assert "2 processes, same codebooks: True" in output
+    assert float(re.findall(r"accuracy (0\.\d+)", output)[0]) > 0.85
+
+
 def test_own_trial_code_outside_of_an_experiment() -> None:
     output = python(EXAMPLES / "nni_search" / "own_trial.py")
     assert float(re.findall(r"'accuracy': (0\.\d+)", output)[-1]) > 0.9
