@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from dqc_plugin.pipeline.follower import open_folder
 from dqc_plugin.pipeline.losses import OutputLoss
 from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.processes import joined
+from dqc_plugin.pipeline.quiet import quiet_nni
 from dqc_plugin.pipeline.reporter import Reporter
 from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
@@ -95,7 +94,7 @@ def run(
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     path = Path(out) if out is not None else Path("runs") / checked.name
-    with joined(device) as processes, _quiet_nni(), open_folder(path, checked, processes) as folder:
+    with joined(device) as processes, quiet_nni(), open_folder(path, checked, processes) as folder:
         context = Context(
             checked, folder, device, make_model, training, evaluation, loss, metric, reporter or Reporter(), processes
         )
@@ -112,18 +111,6 @@ def run(
 def _unmeasured(model: nn.Module, batches: Iterable[Batch]) -> float:
     """What a process says of its network that does not lead: the first one measures and records."""
     return float("nan")
-
-
-@contextmanager
-def _quiet_nni() -> Iterator[None]:
-    """NNI warns of what this pipeline does on purpose, such as counting in epochs."""
-    logger = logging.getLogger("nni")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _data(

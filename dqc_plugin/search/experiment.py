@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from nni.experiment import Experiment, rest
 from nni.experiment.config import ExperimentConfig
 
 from dqc_plugin.errors import ConfigError, RunError
+from dqc_plugin.pipeline.quiet import quiet_nni
 from dqc_plugin.search.guard import end_tree, guarded, watch
 from dqc_plugin.search.trial import Trial
 from dqc_plugin.search.watchdog import TunerLate, wait_for_tuner, watch_experiment
@@ -58,7 +58,7 @@ def _run_once(
     received: Callable[[Any, Any], None],
 ) -> int:
     experiment = Experiment(config)
-    with _terminable(), _quiet(), guarded() as guard:
+    with _terminable(), quiet_nni(), guarded() as guard:
         try:
             _start(experiment, guard)
             if finished:
@@ -131,14 +131,3 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("nni")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
