@@ -43,6 +43,7 @@ def main() -> None:
     dist.all_gather(everywhere, scales)
     if dist.get_rank() == 0:
         report(quantizer, all(torch.equal(scales, other) for other in everywhere))
+    dist.barrier()  # no process leaves while another still works
     dist.destroy_process_group()
 
 
