@@ -128,8 +128,17 @@ class NNIQuantizer(Variant):
 
     def _quantizer(self, model: nn.Module, training_func: Callable[..., None]) -> Any:
         optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=1e-4, momentum=0.9)
-        layers = {"op_types": [kind.__name__ for kind in KINDS], "target_names": ["weight"]}
+        layers = {
+            "op_types": sorted({type(layer).__name__ for layer in quantized_layers(model)}),
+            "target_names": ["weight"],
+        }
         return self._kind(model, [{**layers, **self._settings}], TorchEvaluator(training_func, optimizer, loss))
+
+
+class LSQ(NNIQuantizer):
+    def takes(self, model: nn.Module) -> bool:
+        """NNI's LSQ cannot tell the parameter group of what belongs to the network itself, as a ViT's class token."""
+        return all("." in name for name, _ in model.named_parameters())
 
 
 VARIANTS: dict[str, Variant] = {
@@ -141,11 +150,15 @@ VARIANTS: dict[str, Variant] = {
     "weight sharing": NNIQuantizer(WeightSharingQuantizer, quant_dtype="int5"),
     "inq": NNIQuantizer(INQQuantizer, quant_dtype="int5", target_settings={"weight": {"partition_every_steps": 1000}}),
     "nni qat": NNIQuantizer(QATQuantizer, **NNI_INT8),
-    "nni lsq": NNIQuantizer(LsqQuantizer, **NNI_INT8),
+    "nni lsq": LSQ(LsqQuantizer, **NNI_INT8),
     "nni dorefa": NNIQuantizer(DoReFaQuantizer, quant_dtype="int8", quant_scheme="affine"),
     "torchao": TorchAO(),
     "brevitas": Brevitas(),
 }
+
+
+def quantized_layers(model: nn.Module) -> list[Any]:
+    return [module for module in model.modules() if isinstance(module, KINDS)]
 
 
 def timed_steps(model: nn.Module, optimizer: Any, step: Any, batch: Batch, count: int) -> list[float]:

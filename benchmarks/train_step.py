@@ -22,7 +22,7 @@ import json
 import os
 import platform
 import random
-import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -35,7 +35,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from step_networks import NETWORKS
-from step_variants import KINDS, VARIANTS
+from step_variants import VARIANTS, quantized_layers
 
 Figures = dict[str, dict[str, float]]
 FLOAT = next(iter(VARIANTS))
@@ -93,8 +93,7 @@ def measure_memory(network: str, names: Sequence[str], threads: int) -> Figures:
     """Megabytes at the peak, and what is above float in copies of the quantized weights."""
     megabytes = {name: _peak_in_a_process(network, name, threads) for name in names}
     with torch.device("meta"):
-        layers = [module for module in NETWORKS[network].build().modules() if isinstance(module, KINDS)]
-    copy = sum(4 * layer.weight.numel() for layer in layers) / 1e6
+        copy = sum(4 * layer.weight.numel() for layer in quantized_layers(NETWORKS[network].build())) / 1e6
     return {name: {"megabytes": mb, "copies": (mb - megabytes[FLOAT]) / copy} for name, mb in megabytes.items()}
 
 
@@ -102,6 +101,12 @@ def _peak_in_a_process(network: str, name: str, threads: int) -> float:
     command = [sys.executable, __file__, "--peak-of", network, name, "--threads", str(threads)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return float(lines[-1])
+
+
+def _peak_megabytes() -> float:
+    """Of this process alone: what getrusage tells starts from the peak of the process that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
 
 
 def table(title: str, results: dict[str, Figures], cell: Callable[[dict[str, float], bool], str]) -> Table:
@@ -144,7 +149,7 @@ def main() -> None:
     console = Console()
     if given.peak_of:
         VARIANTS[given.peak_of[1]].steps(NETWORKS[given.peak_of[0]], 1)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+        print(_peak_megabytes())
         return
     names = {network: variants_for(network, given.variants) for network in given.networks}
     steps = {network: measure_steps(network, of, given.rounds, given.steps) for network, of in names.items()}
@@ -156,8 +161,7 @@ def main() -> None:
     if given.out:
         facts: dict[str, Any] = {
             "date": date.today().isoformat(),
-            "command": f"python benchmarks/train_step.py --networks {' '.join(given.networks)} --rounds {given.rounds} "
-            f"--steps {given.steps}",
+            "command": " ".join(["python", "benchmarks/train_step.py", *map(shlex.quote, sys.argv[1:])]),
             "torch": torch.__version__,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "threads": given.threads,
