@@ -1,7 +1,7 @@
 """The cost of a training step with each quantizer, as a ratio to the float step of the same round; and its memory.
 
     python benchmarks/train_step.py [--networks lenet5 resnet20 ...] [--variants dqc ...] [--rounds 7] [--steps 4]
-                                    [--out FILE.json]
+                                    [--measure step alone memory] [--out FILE.json]
 
 Weights of Conv2d and Linear layers only. Quantizers of this project and of NNI run as NNI runs them, through
 ``compress`` and an evaluator; the others (torchao, brevitas, where they are installed) replace layers. The variants
@@ -10,8 +10,8 @@ figure is the median of its steps; the table gives the median ratio over the rou
 
 On a large network the differences drown in the noise of the step itself. The second table therefore times what a
 quantizer adds by itself: the quantized weights of all layers, the gradient back through them, and what is done after
-an optimizer step. The third gives what it adds to the peak memory of two steps in a process of its own, in copies of
-the quantized weights.
+an optimizer step. The third gives what it adds to the peak of all tensors' memory over two steps, in copies of the
+quantized weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import platform
 import random
 import shlex
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
@@ -34,6 +33,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from step_memory import peak_bytes
 from step_networks import NETWORKS
 from step_variants import VARIANTS, quantized_layers
 
@@ -89,24 +89,11 @@ def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
     }
 
 
-def measure_memory(network: str, names: Sequence[str], threads: int) -> Figures:
-    """Megabytes at the peak, and what is above float in copies of the quantized weights."""
-    megabytes = {name: _peak_in_a_process(network, name, threads) for name in names}
-    with torch.device("meta"):
-        copy = sum(4 * layer.weight.numel() for layer in quantized_layers(NETWORKS[network].build())) / 1e6
+def measure_memory(network: str, names: Sequence[str]) -> Figures:
+    """Megabytes of tensors at the peak, and what is above float in copies of the quantized weights."""
+    megabytes = {name: peak_bytes(lambda name=name: VARIANTS[name].steps(NETWORKS[network], 1)) / 1e6 for name in names}
+    copy = sum(4 * layer.weight.numel() for layer in quantized_layers(NETWORKS[network].build())) / 1e6
     return {name: {"megabytes": mb, "copies": (mb - megabytes[FLOAT]) / copy} for name, mb in megabytes.items()}
-
-
-def _peak_in_a_process(network: str, name: str, threads: int) -> float:
-    command = [sys.executable, __file__, "--peak-of", network, name, "--threads", str(threads)]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return float(lines[-1])
-
-
-def _peak_megabytes() -> float:
-    """Of this process alone: what getrusage tells starts from the peak of the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
 
 
 def table(title: str, results: dict[str, Figures], cell: Callable[[dict[str, float], bool], str]) -> Table:
@@ -131,6 +118,25 @@ def _memory_cell(row: dict[str, float], is_base: bool) -> str:
     return f"{row['megabytes']:.0f} MB" if is_base else f"{row['copies']:+.2f}"
 
 
+MEASURES: dict[str, tuple[str, Callable[[dict[str, float], bool], str], Callable[..., Figures]]] = {
+    "step": (
+        "A training step, ratio to float (least to largest of the rounds)",
+        _time_cell,
+        lambda network, names, given: measure_steps(network, names, given.rounds, given.steps),
+    ),
+    "alone": (
+        "What the quantizer adds by itself, ratio to the first",
+        _time_cell,
+        lambda network, names, given: measure_alone(network, names, 3 * given.rounds),
+    ),
+    "memory": (
+        "Peak memory above float, in copies of the quantized weights",
+        _memory_cell,
+        lambda network, names, given: measure_memory(network, names),
+    ),
+}
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
@@ -139,7 +145,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=4, help="steps a round")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    parser.add_argument("--peak-of", nargs=2, metavar=("NETWORK", "VARIANT"), help="only print the peak, in megabytes")
+    parser.add_argument("--measure", nargs="+", choices=MEASURES, default=list(MEASURES))
     return parser.parse_args()
 
 
@@ -147,17 +153,12 @@ def main() -> None:
     given = _arguments()
     torch.set_num_threads(given.threads)
     console = Console()
-    if given.peak_of:
-        VARIANTS[given.peak_of[1]].steps(NETWORKS[given.peak_of[0]], 1)
-        print(_peak_megabytes())
-        return
     names = {network: variants_for(network, given.variants) for network in given.networks}
-    steps = {network: measure_steps(network, of, given.rounds, given.steps) for network, of in names.items()}
-    console.print(table("A training step, ratio to float (least to largest of the rounds)", steps, _time_cell))
-    alone = {network: measure_alone(network, of, 3 * given.rounds) for network, of in names.items()}
-    console.print(table("What the quantizer adds by itself, ratio to the first", alone, _time_cell))
-    memory = {network: measure_memory(network, of, given.threads) for network, of in names.items()}
-    console.print(table("Peak memory above float, in copies of the quantized weights", memory, _memory_cell))
+    found: dict[str, dict[str, Figures]] = {}
+    for measure in given.measure:
+        title, cell, run = MEASURES[measure]
+        found[measure] = {network: run(network, of, given) for network, of in names.items()}
+        console.print(table(title, found[measure], cell))
     if given.out:
         facts: dict[str, Any] = {
             "date": date.today().isoformat(),
@@ -166,7 +167,7 @@ def main() -> None:
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "threads": given.threads,
         }
-        given.out.write_text(json.dumps({**facts, "step": steps, "alone": alone, "memory": memory}, indent=2) + "\n")
+        given.out.write_text(json.dumps({**facts, **found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
