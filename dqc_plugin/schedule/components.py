@@ -63,10 +63,10 @@ def read_spec(spec: type[Spec], kind: Kind, data: Any, problems: Problems) -> Sp
 
 
 def check_checkpoint(file: Any, keys: Keys, problems: Problems) -> None:
-    """Adds a problem unless this is a file of weights that is there."""
+    """Adds a problem unless this is a file of weights that is there, or a path that names the choices of a family."""
     if not isinstance(file, str) or Path(file).suffix not in _CHECKPOINTS:
         problems.add(keys, f"must be a file ending in {' or '.join(_CHECKPOINTS)}, not {shown(file)}")
-    elif not Path(file).is_file():
+    elif not (Path(file).is_file() or "{" in file):
         problems.add(keys, f"no such file: {file} ({_RELATIVE})")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dqc_plugin.errors import ScheduleError
+from dqc_plugin.schedule.labels import with_labels
 from dqc_plugin.schedule.load import read_source
 from dqc_plugin.schedule.matrix import expand, read_axes
 from dqc_plugin.schedule.merge import Data
@@ -44,7 +45,9 @@ class Family:
 def load_family(source: Path | str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Family:
     """The checked schedules of a file (or mapping) with a ``matrix``; without one, a family of one cell.
 
-    A cell is called ``<name>-<choice>-...``, choices of an axis ``seed`` with that word before: ``-seed0``.
+    A cell is called ``<name>-<choice>-...``, choices of an axis ``seed`` with that word before: ``-seed0``. A
+    ``checkpoint`` may name the choices of its cell: ``nets/{network}-seed{seed}.safetensors``; such a file need not be
+    there before the cell is run.
     overrides: as of :func:`load_schedule`, put in before the matrix; ``matrix.seed.seed=[0]`` makes an axis shorter.
     Raises ScheduleError with everything that is wrong in any cell, each thing once.
     """
@@ -69,7 +72,8 @@ def _read_cells(expanded: list[tuple[dict[str, str], Data, Origin]], entries: li
         if isinstance(data.get("name"), str):
             data["name"] = _cell_name(data["name"], labels)
         try:
-            cells.append(Cell(labels, read_schedule(data, origin), find_reference(labels, entries)))
+            schedule = with_labels(read_schedule(data, origin), labels)
+            cells.append(Cell(labels, schedule, find_reference(labels, entries)))
         except ScheduleError as error:
             wrong.update(dict.fromkeys(str(error).splitlines()))
     if wrong:

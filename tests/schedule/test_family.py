@@ -103,6 +103,22 @@ def test_labels_that_join_alike_are_an_error(write: Write, good: str) -> None:
     assert "two cells would be called small-x-y-z" in complaints(write, good + matrix)[0]
 
 
+def test_a_checkpoint_names_the_choices_of_its_cell() -> None:
+    family = {
+        "version": 1,
+        "name": "x",
+        "model": "lenet5",
+        "data": "digits",
+        "stages": [{"train": {"checkpoint": "nets/{size}-seed{seed}.pt"}}],
+        "matrix": {"size": {"stages.0.train.epochs": [1, 2]}, "seed": {"seed": [0, 1]}},
+    }
+    starts = [cell.schedule.stages[0].canonical()["train"]["checkpoint"] for cell in load_family(family).cells]
+    assert starts == ["nets/1-seed0.pt", "nets/1-seed1.pt", "nets/2-seed0.pt", "nets/2-seed1.pt"]
+    family["stages"] = [{"train": {"checkpoint": "nets/{sead}.pt"}}]
+    with pytest.raises(ScheduleError, match=r"\{sead\} names no axis of the matrix; did you mean 'seed'"):
+        load_family(family)
+
+
 @pytest.mark.parametrize("path", FAMILIES, ids=lambda path: path.stem)
 def test_ready_families_load_and_are_named_after_their_file(path: Path) -> None:
     assert load_family(path).name == path.stem
@@ -123,15 +139,15 @@ def test_other_methods_stand_beside_the_family(write: Write, good: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cells", "published"),
+    ("name", "cells", "published", "starts"),
     [
-        ("cifar10-tables", 96, 48),
-        ("cifar10-inq", 32, 24),
-        ("cifar10-resnet20-ablation", 16, 0),
-        ("cifar10-resnet20-two-bits", 10, 0),
+        ("cifar10-tables", 96, 48, 8),
+        ("cifar10-inq", 32, 24, 8),
+        ("cifar10-resnet20-ablation", 16, 0, 1),
+        ("cifar10-resnet20-two-bits", 10, 0, 1),
     ],
 )
-def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int) -> None:
+def test_the_cifar10_families_share_their_float_networks(name: str, cells: int, published: int, starts: int) -> None:
     found = load_family(next(path for path in FAMILIES if path.stem == name)).cells
     assert (len(found), sum(cell.reference is not None for cell in found)) == (cells, published)
-    assert len({str(cell.schedule.stages[0].canonical()) for cell in found}) == 1
+    assert len({str(cell.schedule.stages[0].canonical()) for cell in found}) == starts
