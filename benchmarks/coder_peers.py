@@ -84,7 +84,7 @@ class Own:
         return coded
 
     def size(self, coded: Coded) -> int:
-        return len(coded.positions) + len(coded.indices)
+        return len(coded)
 
     def decode(self, coded: Coded, layer: Layer) -> Symbols:
         kept = layer.kept

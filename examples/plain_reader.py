@@ -10,7 +10,8 @@ import math
 import struct
 import sys
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from itertools import accumulate, product
 from pathlib import Path
 
@@ -21,6 +22,8 @@ SMALLEST = {"float32": 2.0**-149, "float64": 2.0**-1074, "float16": 2.0**-24, "b
 SLOTS = 1 << 14
 SHORT = [0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181]
 LONG = [0] + [(8 + code % 8) << code // 8 for code in range(176)]
+KNOTS = [1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607]
+KNOTS += [3785, 3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094]
 
 
 class Cursor:
@@ -119,6 +122,9 @@ def quantized(coder, kept, blobs, dtype, shape):
         return []
     if blobs[1] and blobs[1][0] & 64:
         places, indices = ans(Cursor(blobs[1]), blobs[2], size, len(tables[0]))
+    elif coder == "best" and blobs[2][:1] == b" ":
+        places = positions(blobs[1], kept, size)
+        indices = by_neighbours(Cursor(blobs[2]), places, len(tables[0]))
     else:
         places, indices = positions(blobs[1], kept, size), symbols(blobs[2], kept, len(tables[0]))
     values, in_channel = [0.0] * size, max(size // len(tables), 1)
@@ -268,6 +274,9 @@ def ans(head, values, size, codewords):
             ]
         counts = [kept for kept, _ in counts] if kind & 1 else sizes
         values = stream.end() + values[4 * lanes :]
+    if values[:1] == b" ":
+        order = sorted(order)
+        return order, by_neighbours(Cursor(values), order, codewords)
     return order, ans_values(Cursor(values), counts, codewords)
 
 
@@ -296,6 +305,63 @@ def ans_values(cursor, counts, codewords):
     else:
         found, signs = [symbol // 2 for symbol in found], [symbol % 2 for symbol in found]
     return [codewords - 1 - magnitude if sign else magnitude for magnitude, sign in zip(found, signs, strict=True)]
+
+
+SQUASH = [
+    KNOTS[x // 128 + 16] * (128 - x % 128) + KNOTS[x // 128 + 17] * (x % 128) + 64 >> 7 for x in range(-2047, 2048)
+]
+STRETCH = [min(bisect_left(SQUASH, chance) - 2047, 2047) for chance in range(4096)]
+
+
+class Decisions:
+    """See the part of that name in docs/file-format.md."""
+
+    def __init__(self, data):
+        self.state, *self.words = struct.unpack(f"<Q{len(data) // 4 - 2}I", data)
+        self.words.reverse()
+
+    def decide(self, counters, weights):
+        inputs = [STRETCH[chance // 16] for chance, _ in counters]
+        mixed = sum(weight * x for weight, x in zip(weights, inputs, strict=True)) >> 16
+        chance = SQUASH[min(max(mixed, -2047), 2047) + 2047]
+        slot = self.state % 4096
+        bit = int(slot < chance)
+        self.state = (chance if bit else 4096 - chance) * (self.state // 4096) + slot - (0 if bit else chance)
+        if self.state < 1 << 32 and self.words:
+            self.state = self.state << 32 | self.words.pop()
+        for k, (x, counter) in enumerate(zip(inputs, counters, strict=True)):
+            weights[k] += x * 14 * (4096 * bit - chance) + 32768 >> 16
+            counter[0] += (65535 * bit - counter[0]) * (131072 // (2 * counter[1] + 3)) >> 16
+            counter[1] = min(counter[1] + 1, 255)
+        return bit
+
+
+def by_neighbours(cursor, order, codewords):
+    _, columns, above, levels, from_greatest = (
+        cursor.byte(),
+        cursor.count(),
+        cursor.count(),
+        cursor.byte(),
+        cursor.byte(),
+    )
+    stream, counters = Decisions(cursor.rest()), defaultdict(lambda: [32768, 0])
+    weights, near, found = {}, {}, []
+    for place in order:
+        around = [near.get(place - before, (None, -1)) for before in (1, above, above + 1, above - 1)]
+        signs = ("signs", *(sign for sign, _ in around))
+        magnitudes = ("magnitudes", *(min(magnitude, 3) for _, magnitude in around[:2]))
+
+        def decide(question, *contexts, place=place):
+            contexts = (("row", place // columns), ("column", place % columns), *contexts)
+            of_question = weights.setdefault(question, [19661] * len(contexts))
+            return stream.decide([counters[question, context] for context in contexts], of_question)
+
+        sign = decide("sign", signs)
+        level = next((level for level in range(levels - 1) if decide(level, magnitudes, signs)), levels - 1)
+        near[place] = sign, level
+        magnitude = levels - 1 - level if from_greatest else level
+        found.append(codewords - 1 - magnitude if sign else magnitude)
+    return found
 
 
 if __name__ == "__main__":

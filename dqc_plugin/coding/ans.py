@@ -1,7 +1,8 @@
 """A tensor by ANS: the positions of the kept weights (``ans_positions.py``) and their values (``ans_values.py``).
 
-Both have static tables for each context of a weight, and the weights are in the order of their contexts. The payload
-of the positions' lanes is the start of the values: there is no stream before these are coded.
+Both have static tables for each context of a weight, and the weights are in the order of their contexts; or the values
+are coded by their neighbours (``neighbours.py``), where that is smaller. The payload of the positions' lanes is the
+start of the values: there is no stream before these are coded.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import ans_positions, ans_values
-from dqc_plugin.coding.ans_positions import MARK, Order
+from dqc_plugin.coding import ans_positions, ans_values, neighbours
+from dqc_plugin.coding.ans_positions import MARK, Found, Order
 from dqc_plugin.coding.classes import Classes
 from dqc_plugin.coding.coders import Coded, Decoded, KeptByGaps, KeptIndices
 from dqc_plugin.coding.gaps import Gaps
@@ -32,10 +33,13 @@ class Plan:
     span: int
 
 
-def encode(kept: KeptIndices, codebook_size: int, plan: Plan) -> Coded | None:
-    """The bytes of at least one weight; None where these are too few for a reader to believe in so many weights."""
+def encode(kept: KeptIndices, codebook_size: int, plan: Plan, around: bytes | None = None) -> Coded | None:
+    """The bytes of at least one weight; None where these are too few for a reader to believe in so many weights.
+
+    around: the values, if they are coded by their neighbours.
+    """
     places, indices, counts = _arrange(kept, plan.order)
-    values = ans_values.encode(indices, counts, codebook_size, plan.signs_apart, plan.span)
+    values = around or ans_values.encode(indices, counts, codebook_size, plan.signs_apart, plan.span)
     coded = Coded(*ans_positions.encode(places, counts, plan.order, values))
     return coded if _can_stand_for(coded, kept.size) else None
 
@@ -43,8 +47,10 @@ def encode(kept: KeptIndices, codebook_size: int, plan: Plan) -> Coded | None:
 def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     """The ``count`` kept of ``size`` weights, in the order of their contexts; ArtifactError as every decoder."""
     if not size or not _can_stand_for(coded, size):
-        raise ArtifactError(f"{len(coded.positions) + len(coded.indices)} bytes cannot stand for {size} weights")
+        raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights")
     found = ans_positions.decode(coded.positions, coded.indices, size, count)
+    if neighbours.are_in(found.values):
+        return neighbours.decode(found.values, _positions(found, size), size, codebook_size)
     indices = ans_values.decode(found.values, found.counts, codebook_size)
     if found.places is None:
         return KeptIndices(size, None, found.order.in_rows(indices))
@@ -65,6 +71,17 @@ def _arrange(kept: KeptIndices, order: Order) -> tuple[NDArray[np.int64] | None,
     return places, indices, np.diff(ends, prepend=0).tolist()
 
 
+def _positions(found: Found, size: int) -> NDArray[np.int64] | None:
+    """Where the kept weights are, ascending; None if all are kept."""
+    if found.places is None:
+        return None
+    if isinstance(found.places, Gaps):
+        return found.places.positions()
+    is_kept = np.zeros(size, np.bool_)
+    is_kept[found.order.to_positions(found.places)] = True
+    return np.flatnonzero(is_kept)
+
+
 def _can_stand_for(coded: Coded, size: int) -> bool:
     """As everywhere in a file: a symbol may cost nothing, so only this bounds the memory that a reader takes."""
-    return size <= _WEIGHTS_PER_BYTE * (len(coded.positions) + len(coded.indices))
+    return size <= _WEIGHTS_PER_BYTE * (len(coded))

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from dqc_plugin.coding import ans, contexts, estimates
+from dqc_plugin.coding import ans, contexts, neighbours, positions
 from dqc_plugin.coding.coders import Coded, Decoded, KeptIndices, huffman
+from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.positions import come_in_runs
 
 
 class BestCoder:
-    """ANS with tables by context, or what ``huffman`` does: bit packing, Huffman codes of a mask or of gaps.
+    """ANS with tables by context, or what ``huffman`` does; and values by their neighbours, where those are smaller.
 
-    The smaller is told from histograms. In small tensors a byte counts, and of weights that come in runs histograms
-    say nothing: these are encoded both ways.
+    In large tensors the smaller is told from histograms. Of what neighbours tell, and of weights that come in runs,
+    histograms say nothing: other tensors are encoded in each form.
     """
 
     def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
         if not kept.size:
             return huffman.encode(kept, codebook_size)
         plan, bits = contexts.choose(kept, codebook_size)
-        if kept.size <= estimates.TRIED or (kept.positions is not None and come_in_runs(kept.positions)):
-            both = ans.encode(kept, codebook_size, plan), huffman.encode(kept, codebook_size)
-            return min((coded for coded in both if coded), key=lambda coded: len(coded.positions) + len(coded.indices))
+        if kept.size <= neighbours.MOST_WEIGHTS or (kept.positions is not None and come_in_runs(kept.positions)):
+            return _smallest(kept, codebook_size, plan)
         is_smaller = bits / 8 <= huffman.estimate(kept, codebook_size)
         coded = ans.encode(kept, codebook_size, plan) if is_smaller else None
         return coded or huffman.encode(kept, codebook_size)
 
     def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
-        is_ans = bool(coded.positions) and bool(coded.positions[0] & ans.MARK)
-        return (ans if is_ans else huffman).decode(coded, size, count, codebook_size)
+        if coded.positions and coded.positions[0] & ans.MARK:
+            return ans.decode(coded, size, count, codebook_size)
+        if neighbours.are_in(coded.indices):
+            kept = positions.decode(coded.positions, count, size)
+            places = kept.positions() if isinstance(kept, Gaps) else kept
+            return neighbours.decode(coded.indices, places, size, codebook_size)
+        return huffman.decode(coded, size, count, codebook_size)
+
+
+def _smallest(kept: KeptIndices, codebook_size: int, plan: ans.Plan) -> Coded:
+    around, plain = neighbours.encode(kept, codebook_size), huffman.encode(kept, codebook_size)
+    forms = [plain, ans.encode(kept, codebook_size, plan)]
+    if around:
+        of_positions, _ = contexts.choose(kept, codebook_size, positions_only=True)
+        forms += [Coded(plain.positions, around), ans.encode(kept, codebook_size, of_positions, around)]
+    return min((coded for coded in forms if coded), key=len)
 
 
 best = BestCoder()

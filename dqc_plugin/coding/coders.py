@@ -77,6 +77,9 @@ class Coded:
     positions: bytes
     indices: bytes
 
+    def __len__(self) -> int:
+        return len(self.positions) + len(self.indices)
+
 
 @dataclass(frozen=True)
 class PlainSize:

@@ -29,9 +29,14 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-def choose(kept: KeptIndices, codebook_size: int) -> tuple[Plan, float]:
-    """The best plan for a tensor with weights, and its estimated bits."""
+def choose(kept: KeptIndices, codebook_size: int, positions_only: bool = False) -> tuple[Plan, float]:
+    """The best plan for a tensor with weights, and its estimated bits.
+
+    positions_only: the values will be coded in another way.
+    """
     symbols, signs_apart = _symbols(kept, codebook_size)
+    if positions_only:
+        symbols = np.zeros_like(symbols)
     alphabet = alphabet_of(codebook_size, signs_apart)
     signs = float(len(symbols)) if signs_apart else 0.0
     hist = np.bincount(symbols, minlength=alphabet)

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dqc_plugin.coding import native
 from dqc_plugin.errors import ArtifactError
 
 PRECISION = 14
@@ -81,6 +82,8 @@ class Decoder:
 
     def take(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
         """A part: so many symbols of each table, one after another (n,)."""
+        if native.LIBRARY:
+            return self._take_natively(segments)
         if len(self._states) <= _FEW_LANES:
             return self._take_singly(segments)
         symbols, lanes = np.empty(sum(count for count, _ in segments), np.uint8), len(self._states)
@@ -94,6 +97,17 @@ class Decoder:
                 at = stop
                 if not at % (2 * lanes):
                     self._refill()
+        self._refill()
+        return symbols
+
+    def _take_natively(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
+        symbols, at = np.empty(sum(count for count, _ in segments), np.uint8), 0
+        for count, frequencies in segments:
+            part, words = symbols[at : at + count], self._words
+            self._next = native.take(self._states, at, frequencies, part, words, self._next, self._bare)
+            if self._next < 0:
+                raise ArtifactError("an ANS stream is cut")
+            at += count
         self._refill()
         return symbols
 
@@ -136,6 +150,8 @@ class Decoder:
                 self._next += 1
 
     def _refill(self) -> None:
+        if self._bare and self._next == len(self._words):
+            return
         low = np.flatnonzero(self._states < _LOWEST)
         words = self._words[self._next : self._next + len(low)]
         if len(words) < len(low):

@@ -73,6 +73,27 @@ def every_context() -> Network:
     return network
 
 
+def every_neighbour() -> Network:
+    """Smooth filters, whose values ``best`` codes by their neighbours, with every form of positions. A golden file
+    holds it: leave it as it is."""
+    network = Network()
+    scale = torch.tensor(0.5)
+    rows, columns = torch.arange(120).reshape(-1, 1), torch.arange(200)
+    hashed = rows * 7919 + columns * 104729 + 1
+    noise = (hashed * hashed * 40503 + hashed * 77 >> 7) % 1009
+    magnitudes = 0.5 / 2 ** ((noise // 7 + rows % 3) % 5).float()
+    smooth = torch.where((columns // 25 + rows * 5) % 7 < 3, magnitudes, -magnitudes)
+    kept = {
+        "gaps": noise < 400,
+        "classes": noise < (rows % 12) * (columns % 16) * 3,
+        "runs": columns // 25 % 3 == rows % 3,
+    }
+    for name, places in kept.items():
+        network.add(name, torch.where(places, smooth, 0.0).reshape(120, 8, 5, 5), PowerOfTwo(4, True, scale))
+    network.add("dense", smooth.to(torch.float16), PowerOfTwo(4, False, scale.half()))
+    return network
+
+
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """The same keys in the same order, and every tensor bit for bit."""
     assert list(found) == list(expected)

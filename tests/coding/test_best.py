@@ -29,7 +29,7 @@ def _network(shape: tuple[int, ...], zeros: float, codewords: int, spread: float
 
 
 def _size(coded: Coded) -> int:
-    return len(coded.positions) + len(coded.indices)
+    return len(coded)
 
 
 def _ideal_bytes(kept: KeptIndices) -> float:

@@ -27,7 +27,7 @@ def _ideal_bytes(kept: KeptIndices) -> float:
 
 
 def _size(coded: Coded) -> int:
-    return len(coded.positions) + len(coded.indices)
+    return len(coded)
 
 
 def _assert_round_trip(coder: Coder, kept: KeptIndices, codewords: int) -> Coded:

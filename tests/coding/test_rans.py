@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import rans
+from dqc_plugin.coding import native, rans
 from dqc_plugin.coding.frequencies import bits, to_slots
 from dqc_plugin.coding.rans import SLOTS, Decoder, Segment, lanes_log
 from dqc_plugin.errors import ArtifactError
@@ -21,6 +21,15 @@ def _segment(random: np.random.Generator, count: int) -> Segment:
 
 
 def _decode(low: bytes, data: bytes, parts: list[list[Segment]], lanes: int, bare: bool = False) -> tuple[bytes, bytes]:
+    """With C, if it is there, and without."""
+    found = _decode_here(low, data, parts, lanes, bare)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        assert _decode_here(low, data, parts, lanes, bare) == found
+    return found
+
+
+def _decode_here(low: bytes, data: bytes, parts: list[list[Segment]], lanes: int, bare: bool) -> tuple[bytes, bytes]:
     decoder = Decoder(low, data, lanes, bare)
     for part in parts:
         found = decoder.take([(len(symbols), frequencies) for symbols, frequencies in part])

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dqc_plugin.coding import decisions
+from dqc_plugin.errors import ArtifactError
+
+
+@given(st.lists(st.tuples(st.integers(1, 4095), st.integers(0, 1)), max_size=300))
+def test_decisions_come_back(wanted: list[tuple[int, int]]) -> None:
+    data = decisions.push([chance | bit << 15 for chance, bit in wanted])
+    reader = decisions.Reader(data)
+    assert [reader(chance, 0) for chance, _ in wanted] == [bit for _, bit in wanted]
+    assert reader.ends()
+
+
+def test_a_stream_takes_the_bits_of_its_chances() -> None:
+    random = np.random.default_rng(0)
+    chances = random.integers(1, 4096, 10_000)
+    bits = random.random(10_000) < chances / 4096
+    ideal = -np.log2(np.where(bits, chances, 4096 - chances) / 4096).sum() / 8
+    data = decisions.push((chances | bits.astype(int) << 15).tolist())
+    assert ideal <= len(data) <= ideal + 8
+
+
+def test_stretch_is_the_inverse_of_squash() -> None:
+    assert decisions.SQUASH.min() == 1
+    assert decisions.SQUASH.max() < decisions.CHANCES
+    assert (np.diff(decisions.SQUASH) >= 0).all()
+    again = decisions.SQUASH[decisions.STRETCH.astype(int) + 2047]
+    assert np.abs(again - np.arange(decisions.CHANCES)).max() <= 8
+
+
+def test_a_mixer_learns_a_rule() -> None:
+    """A bit that is its context's number, and a context that says nothing."""
+    mixer, writer = decisions.Mixer(2), decisions.Writer()
+    told, untold = [[decisions.FIRST_CHANCE, 0] for _ in range(2)], [decisions.FIRST_CHANCE, 0]
+    for bit in np.random.default_rng(0).integers(0, 2, 400).tolist():
+        mixer.decide([told[bit], untold], writer, bit)
+    assert len(decisions.push(writer.decisions)) < 20
+
+
+@pytest.mark.parametrize("length", [0, 7, 9, 11])
+def test_no_stream_has_such_a_length(length: int) -> None:
+    with pytest.raises(ArtifactError, match="not a stream of decisions"):
+        decisions.Reader(bytes(length))
