@@ -74,6 +74,12 @@ def _networks() -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, dict[st
         tensors = {"a.weight": codebook.quantize(weights, mask), "a.bias": torch.randn(5, generator=generator)}
         tensors["tied"] = tensors["a.weight"]
         yield tensors, {"a": {"weight": codebook.to_record()}}
+    smooth = torch.where(torch.arange(600) // 25 % 3 > 0, 0.5, -0.5) / 2 ** torch.randint(
+        0, 4, (600,), generator=generator
+    )
+    few = torch.where(torch.rand(600, generator=generator) < 0.5, smooth, 0.0).reshape(8, 3, 5, 5)
+    record = PowerOfTwo(4, True, torch.tensor(0.5)).to_record()
+    yield {"some": few, "all": smooth.reshape(8, 75)}, {"": {"some": record, "all": record}}
     values = torch.tensor([-1.0, 0.5, 0.75])
     shared = SharedValues(values)
     mixed = torch.where(torch.rand(400, generator=generator) < 0.1, values[1], 0.0)
