@@ -44,10 +44,13 @@ _OFFSET, _SYMBOL, _FIELD = 16, 32, _U(0xFFFF)  # of an entry of a table; the fre
 _RAMP = np.arange(SLOTS, dtype=np.uint64) << _U(_OFFSET)
 _FEW_LANES = 8
 _MOST_LANES_LOG, _SYMBOLS_PER_LANE, _PAYLOAD_PER_LANE = 13, 192, 8
+_FEWEST_SYMBOLS = 1 << 15  # of fewer, several lanes would save few milliseconds, and cost a tenth of a percent
 
 
 def lanes_log(symbols: int, payload: int) -> int:
     """The binary logarithm of a number of lanes for so many symbols and bytes of payload: fast, and still full."""
+    if symbols < _FEWEST_SYMBOLS:
+        return 0
     most = min(symbols // _SYMBOLS_PER_LANE, payload // _PAYLOAD_PER_LANE, 1 << _MOST_LANES_LOG)
     return max(most, 1).bit_length() - 1
 
