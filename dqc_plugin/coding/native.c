@@ -1,5 +1,5 @@
 /* The inner loops of decoding and of the values by neighbours. Each does what the Python beside it says, bit for bit:
- * rans.py (dqc_take), decisions.py and neighbours.py (dqc_encode_values, dqc_decode_values). */
+ * rans.py (dqc_take, dqc_push), decisions.py and neighbours.py (dqc_encode_values, dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -41,6 +41,27 @@ int64_t dqc_take(uint64_t *states, int64_t lanes, int64_t at, const int64_t *fre
         }
     }
     return next;
+}
+
+/* Put symbols into the states, the last ones first; entries: of two rounds of the lanes, frequency and first slot above
+ * it. The words that do not fit come to lie at the end of words, which has room for one a lane and step; how many. */
+int64_t dqc_push(uint64_t *states, int64_t lanes, const uint32_t *entries, int64_t steps, uint32_t *words)
+{
+    int64_t end = steps * lanes, at = end;
+    for (int64_t step = steps - 1; step >= 0; step--) {
+        const uint32_t *first = entries + step * 2 * lanes, *second = first + lanes;
+        for (int64_t lane = lanes - 1; lane >= 0; lane--) {
+            uint64_t x = states[lane], f = first[lane] & 0xFFFF, g = second[lane] & 0xFFFF;
+            if (x >> 2 * (32 - SLOTS_LOG) >= f * g) {
+                words[--at] = (uint32_t)x;
+                x >>= 32;
+            }
+            x += x / g * (SLOTS - g) + (second[lane] >> 16);
+            x += x / f * (SLOTS - f) + (first[lane] >> 16);
+            states[lane] = x;
+        }
+    }
+    return end - at;
 }
 
 #define CHANCE_LOG 12

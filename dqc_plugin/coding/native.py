@@ -17,7 +17,7 @@ from dqc_plugin.coding import decisions
 if TYPE_CHECKING:
     from dqc_plugin.coding.neighbours import Layout
 
-_NAMES = ("dqc_take", "dqc_encode_values", "dqc_push_decisions", "dqc_decode_values")
+_NAMES = ("dqc_take", "dqc_push", "dqc_encode_values", "dqc_push_decisions", "dqc_decode_values")
 
 
 def _library() -> ctypes.CDLL | None:
@@ -52,6 +52,13 @@ def take(
         *(states, len(states), at, np.ascontiguousarray(frequencies), len(frequencies)),
         *(len(symbols), symbols, words, len(words), next_word, bare),
     )
+
+
+def push(states: NDArray[np.uint64], entries: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The words of entries (rounds / 2, 2, lanes) put into the states (lanes,), in the order of a stream."""
+    words = np.empty(len(entries) * len(states), np.uint32)
+    count = _call("dqc_push", states, len(states), np.ascontiguousarray(entries), len(entries), words)
+    return words[len(words) - count :]
 
 
 def encode_values(

@@ -64,6 +64,9 @@ def encode(parts: Sequence[Sequence[Segment]], lanes: int, payload: bytes | None
         states, used = _start(sum(map(_bits, rounds), np.zeros(lanes)), payload)
     words: list[NDArray[np.uint32]] = []
     for entries in rounds[::-1]:
+        if native.LIBRARY:
+            words.append(native.push(states, entries))
+            continue
         for first, second in entries[::-1].astype(np.uint64):
             words.append(_push(states, first, second))
     high = (states >> _U(_WORD_BITS)).astype("<u4")

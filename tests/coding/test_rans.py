@@ -20,6 +20,15 @@ def _segment(random: np.random.Generator, count: int) -> Segment:
     return random.choice(len(weights), count, p=frequencies / SLOTS).astype(np.uint8), frequencies
 
 
+def _encode(parts: list[list[Segment]], lanes: int, payload: bytes | None) -> tuple[bytes, bytes, int]:
+    """With C, if it is there, and without."""
+    found = rans.encode(parts, lanes, payload)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        assert rans.encode(parts, lanes, payload) == found
+    return found
+
+
 def _decode(low: bytes, data: bytes, parts: list[list[Segment]], lanes: int, bare: bool = False) -> tuple[bytes, bytes]:
     """With C, if it is there, and without."""
     found = _decode_here(low, data, parts, lanes, bare)
@@ -51,7 +60,7 @@ def test_parts_payload_and_what_follows_come_back(
     random = np.random.default_rng(seed)
     parts = [[_segment(random, count) for count in part] for part in counts]
     payload = random.bytes(payload_length)
-    low, data, used = rans.encode(parts, lanes, payload)
+    low, data, used = _encode(parts, lanes, payload)
     assert len(low) == 4 * lanes <= used
     found, rest = _decode(low, data + after, parts, lanes)
     assert found == payload.ljust(used, b"\0")[:used] and rest == after
@@ -62,7 +71,7 @@ def test_parts_payload_and_what_follows_come_back(
 def test_a_bare_stream(counts: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
     parts = [[_segment(random, count)] for count in counts]
-    low, data, used = rans.encode(parts, 1, None)
+    low, data, used = _encode(parts, 1, None)
     assert _decode(low, data, parts, 1, bare=True) == (b"", b"") and used == 0
     ideal = sum(bits(np.bincount(s, minlength=len(f)), f) for part in parts for s, f in part) / 8
     assert len(low) + len(data) <= ideal + 9
