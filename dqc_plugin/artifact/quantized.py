@@ -54,8 +54,12 @@ def to_weights(kept: Decoded, codebook: Codebook, shape: tuple[int, ...], dtype:
     _check_dtype(dtype)
     _check_channels(codebook, shape)
     weights = (np.empty if len(kept.indices) == kept.size else np.zeros)(kept.size, _INTEGERS[dtype.itemsize])
-    for positions, values in _parts(kept, codebook, dtype):
-        weights[positions] = values
+    table = codebook.codewords.to(dtype)
+    if table.dim() == 1:
+        kept.put(_as_integers(table), weights)
+    else:
+        for positions, values in _parts(kept, codebook, dtype):
+            weights[positions] = values
     return torch.from_numpy(weights).view(dtype).reshape(shape)
 
 

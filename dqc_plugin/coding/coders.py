@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import positions, symbols
+from dqc_plugin.coding import native, positions, symbols
 from dqc_plugin.coding.gaps import Gaps
 
 _PART = 1 << 16
+Places = slice | NDArray[np.int64]
+Values = NDArray[np.signedinteger[Any]]
+"""The bits of floats, as integers of their width."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class KeptIndices:
         order = np.argsort(self.positions)
         return replace(self, positions=self.positions[order], indices=self.indices[order])
 
-    def parts(self) -> Iterator[tuple[slice | NDArray[np.int64], NDArray[np.uint8]]]:
+    def parts(self) -> Iterator[tuple[Places, NDArray[np.uint8]]]:
         """Where some weights are, and their indices; so many at a time stay in the cache."""
         for start in range(0, len(self.indices), _PART):
             part = slice(start, min(start + _PART, len(self.indices)))
             yield part if self.positions is None else self.positions[part], self.indices[part]
+
+    def put(self, table: Values, weights: Values) -> None:
+        """Write the values of a table (codebook size,) to where the weights (size,) are."""
+        _put_parts(self.parts(), table, weights)
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,23 @@ class KeptByGaps:
     def ascending(self) -> KeptIndices:
         return KeptIndices(self.size, self.positions, self.indices)
 
-    def parts(self) -> Iterator[tuple[slice | NDArray[np.int64], NDArray[np.uint8]]]:
+    def parts(self) -> Iterator[tuple[Places, NDArray[np.uint8]]]:
         start = 0
         for places in self.gaps.parts():
             yield places, self.indices[start : start + len(places)]
             start += len(places)
+
+    def put(self, table: Values, weights: Values) -> None:
+        """As :meth:`KeptIndices.put`."""
+        if native.LIBRARY:
+            native.scatter(self.gaps.fields, self.gaps.filler, self.indices, table, weights)
+        else:
+            _put_parts(self.parts(), table, weights)
+
+
+def _put_parts(parts: Iterator[tuple[Places, NDArray[np.uint8]]], table: Values, weights: Values) -> None:
+    for places, indices in parts:
+        weights[places] = table.take(indices)
 
 
 Decoded = KeptIndices | KeptByGaps

@@ -1,5 +1,5 @@
 /* The inner loops of decoding and of the values by neighbours. Each does what the Python beside it says, bit for bit:
- * rans.py (dqc_take, dqc_push), decisions.py and neighbours.py (dqc_encode_values, dqc_decode_values). */
+ * rans.py (dqc_take, dqc_push), coders.py (dqc_scatter), decisions.py and neighbours.py (dqc_encode_values, dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,6 +62,27 @@ int64_t dqc_push(uint64_t *states, int64_t lanes, const uint32_t *entries, int64
         }
     }
     return end - at;
+}
+
+#define SCATTER(type) \
+    for (int64_t i = 0; i < count; i++) { \
+        at += fields[i]; \
+        if (fields[i] != filler && at < size && found < kept) \
+            ((type *)weights)[at++] = ((const type *)table)[indices[found++]]; \
+    }
+
+/* Values of a table of 256 to the weights that gap fields keep; of 2, 4 or 8 bytes. How many. */
+int64_t dqc_scatter(const uint8_t *fields, int64_t count, int64_t filler, const uint8_t *indices, int64_t kept,
+                    const void *table, int64_t bytes, void *weights, int64_t size)
+{
+    int64_t at = 0, found = 0;
+    if (bytes == 2)
+        SCATTER(uint16_t)
+    else if (bytes == 4)
+        SCATTER(uint32_t)
+    else
+        SCATTER(uint64_t)
+    return found;
 }
 
 #define CHANCE_LOG 12

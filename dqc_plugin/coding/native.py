@@ -17,7 +17,7 @@ from dqc_plugin.coding import decisions
 if TYPE_CHECKING:
     from dqc_plugin.coding.neighbours import Layout
 
-_NAMES = ("dqc_take", "dqc_push", "dqc_encode_values", "dqc_push_decisions", "dqc_decode_values")
+_NAMES = ("dqc_take", "dqc_push", "dqc_scatter", "dqc_encode_values", "dqc_push_decisions", "dqc_decode_values")
 
 
 def _library() -> ctypes.CDLL | None:
@@ -59,6 +59,21 @@ def push(states: NDArray[np.uint64], entries: NDArray[np.uint32]) -> NDArray[np.
     words = np.empty(len(entries) * len(states), np.uint32)
     count = _call("dqc_push", states, len(states), np.ascontiguousarray(entries), len(entries), words)
     return words[len(words) - count :]
+
+
+def scatter(
+    fields: NDArray[np.uint8],
+    filler: int,
+    indices: NDArray[np.uint8],
+    table: NDArray[np.signedinteger[Any]],
+    weights: NDArray[np.signedinteger[Any]],
+) -> None:
+    """``weights[positions] = table[indices]`` for the positions of gap fields."""
+    whole = np.zeros(256, weights.dtype)
+    whole[: len(table)] = table
+    gaps = np.ascontiguousarray(fields), len(fields), filler
+    values = np.ascontiguousarray(indices), len(indices), whole, weights.itemsize
+    _call("dqc_scatter", *gaps, *values, weights, len(weights))
 
 
 def encode_values(
