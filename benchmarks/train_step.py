@@ -27,6 +27,7 @@ import statistics
 import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,18 @@ from step_variants import VARIANTS, quantized_layers
 
 Figures = dict[str, dict[str, float]]
 FLOAT = next(iter(VARIANTS))
+PEERS = ("torchao", "brevitas")
+
+
+def is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def variants_for(network: str, wanted: Collection[str]) -> list[str]:
     """Those that are installed and quantize all the layers that the others do; float first."""
     with torch.device("meta"):
         model = NETWORKS[network].build()
-    here = [name for name in ("torchao", "brevitas") if importlib.util.find_spec(name) is not None]
-    left_out = {"torchao", "brevitas"} - set(here)
+    left_out = [name for name in PEERS if not is_installed(name)]
     names = [name for name in VARIANTS if name in wanted and name not in left_out and VARIANTS[name].takes(model)]
     return [FLOAT, *(name for name in names if name != FLOAT)]
 
@@ -163,7 +168,7 @@ def main() -> None:
         facts: dict[str, Any] = {
             "date": date.today().isoformat(),
             "command": " ".join(["python", "benchmarks/train_step.py", *map(shlex.quote, sys.argv[1:])]),
-            "torch": torch.__version__,
+            "versions": {name: version(name) for name in ("torch", "nni", "timm", *PEERS) if is_installed(name)},
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "threads": given.threads,
         }
