@@ -28,6 +28,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,14 @@ def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
 
 def measure_memory(network: str, names: Sequence[str]) -> Figures:
     """Megabytes of tensors at the peak, and what is above float in copies of the quantized weights."""
-    megabytes = {name: peak_bytes(lambda name=name: VARIANTS[name].steps(NETWORKS[network], 1)) / 1e6 for name in names}
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # the profiler gives little of its memory back
+        megabytes = {name: pool.apply(_peak, (network, name)) / 1e6 for name in names}
     copy = sum(4 * layer.weight.numel() for layer in quantized_layers(NETWORKS[network].build())) / 1e6
     return {name: {"megabytes": mb, "copies": (mb - megabytes[FLOAT]) / copy} for name, mb in megabytes.items()}
+
+
+def _peak(network: str, name: str) -> int:
+    return peak_bytes(lambda: VARIANTS[name].steps(NETWORKS[network], 1))
 
 
 def table(title: str, results: dict[str, Figures], cell: Callable[[dict[str, float], bool], str]) -> Table:
