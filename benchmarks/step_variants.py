@@ -9,6 +9,7 @@ from typing import Any
 
 import nni
 import torch
+from nni.compression.pruning import LevelPruner
 from nni.compression.quantization import DoReFaQuantizer, LsqQuantizer, QATQuantizer
 from nni.compression.utils import TorchEvaluator
 from step_networks import Batch, Network
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from dqc_plugin import DQCQuantizer, SQCQuantizer
 from dqc_plugin.quantizers.inq import INQQuantizer
+from dqc_plugin.quantizers.lean_wrapper import set_parameters
 from dqc_plugin.quantizers.weight_sharing import WeightSharingQuantizer
 
 KINDS = (nn.Conv2d, nn.Linear)
@@ -57,10 +59,7 @@ class Plain(Variant):
     def alone(self, network: Network) -> Callable[[], float] | None:
         model = self.prepare(network.new()[0])
         layers: list[Any] = [layer for layer in model.modules() if self.quantized(layer) is not None]
-        weights = [layer.weight for layer in layers]
-        if not layers:
-            return None
-        return _timed_alone(weights, lambda: [_given(self.quantized(layer)) for layer in layers], lambda: None)
+        return _timed_alone(layers, lambda: [self.quantized(layer) for layer in layers]) if layers else None
 
 
 class TorchAO(Plain):
@@ -122,9 +121,13 @@ class NNIQuantizer(Variant):
         with torch.no_grad():
             quantizer.track_forward(batch[0][:1])  # NNI sets scales at the first forward pass
         wrappers = list(quantizer._module_wrappers.values())
-        weights = [wrapper.weight for wrapper in wrappers]
-        after_step = getattr(quantizer, "after_step", lambda: None)
-        return _timed_alone(weights, lambda: [w.patch_helper("weight", w.weight) for w in wrappers], after_step)
+
+        def quantized() -> list[Tensor]:
+            for wrapper in wrappers:
+                set_parameters(wrapper)
+            return [wrapper.module.weight for wrapper in wrappers]
+
+        return _timed_alone(wrappers, quantized, getattr(quantizer, "after_step", None))
 
     def _quantizer(self, model: nn.Module, training_func: Callable[..., None]) -> Any:
         optimizer = nni.trace(torch.optim.SGD)(model.parameters(), lr=1e-4, momentum=0.9)
@@ -132,7 +135,19 @@ class NNIQuantizer(Variant):
             "op_types": sorted({type(layer).__name__ for layer in quantized_layers(model)}),
             "target_names": ["weight"],
         }
-        return self._kind(model, [{**layers, **self._settings}], TorchEvaluator(training_func, optimizer, loss))
+        return self._build(model, layers, TorchEvaluator(training_func, optimizer, loss))
+
+    def _build(self, model: nn.Module, layers: dict[str, Any], evaluator: TorchEvaluator) -> Any:
+        return self._kind(model, [{**layers, **self._settings}], evaluator)
+
+
+class Pruned(NNIQuantizer):
+    """A quantizer on a network that a pruner has taken 90 % of the weights of."""
+
+    def _build(self, model: nn.Module, layers: dict[str, Any], evaluator: TorchEvaluator) -> Any:
+        pruner = LevelPruner(model, [{**layers, "sparse_ratio": 0.9}], evaluator)
+        pruner.compress()
+        return self._kind.from_compressor(pruner, [{**layers, **self._settings}])
 
 
 class LSQ(NNIQuantizer):
@@ -146,6 +161,7 @@ VARIANTS: dict[str, Variant] = {
     "dqc": NNIQuantizer(DQCQuantizer, quant_dtype="int5"),
     "dqc, no zero": NNIQuantizer(DQCQuantizer, quant_dtype="int5", target_settings={"weight": {"zero": False}}),
     "dqc, range mse": NNIQuantizer(DQCQuantizer, quant_dtype="int3", target_settings={"weight": {"range": "mse"}}),
+    "dqc, pruned": Pruned(DQCQuantizer, quant_dtype="int5"),
     "sqc": NNIQuantizer(SQCQuantizer, quant_dtype="int5"),
     "weight sharing": NNIQuantizer(WeightSharingQuantizer, quant_dtype="int5"),
     "inq": NNIQuantizer(INQQuantizer, quant_dtype="int5", target_settings={"weight": {"partition_every_steps": 1000}}),
@@ -179,22 +195,17 @@ def loss(batch: Batch, model: nn.Module) -> Tensor:
 
 
 def _timed_alone(
-    weights: list[Tensor], quantized: Callable[[], list[Tensor]], after_step: Callable[[], None]
+    layers: list[Any], quantized: Callable[[], list[Any]], after_step: Callable[[], None] | None = None
 ) -> Callable[[], float]:
-    gradients = [torch.ones_like(weight) for weight in weights]
+    """Gradients are asked for, not added up: in a step torch takes over a gradient that it finds, without a copy."""
+    gradients = [torch.ones_like(layer.weight) for layer in layers]
+    learned = [parameter for layer in layers for parameter in layer.parameters() if parameter.requires_grad]
 
     def run() -> float:
         start = time.perf_counter()
-        torch.autograd.backward(quantized(), gradients)
-        after_step()
-        milliseconds = 1000 * (time.perf_counter() - start)
-        for weight in weights:
-            weight.grad = None
-        return milliseconds
+        torch.autograd.grad(quantized(), learned, gradients, allow_unused=True)
+        if after_step is not None:
+            after_step()
+        return 1000 * (time.perf_counter() - start)
 
     return run
-
-
-def _given(weights: Tensor | None) -> Tensor:
-    assert weights is not None
-    return weights

@@ -27,6 +27,8 @@ import statistics
 import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +41,18 @@ from step_variants import VARIANTS, quantized_layers
 
 Figures = dict[str, dict[str, float]]
 FLOAT = next(iter(VARIANTS))
+PEERS = ("torchao", "brevitas")
+
+
+def is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def variants_for(network: str, wanted: Collection[str]) -> list[str]:
     """Those that are installed and quantize all the layers that the others do; float first."""
     with torch.device("meta"):
         model = NETWORKS[network].build()
-    here = [name for name in ("torchao", "brevitas") if importlib.util.find_spec(name) is not None]
-    left_out = {"torchao", "brevitas"} - set(here)
+    left_out = [name for name in PEERS if not is_installed(name)]
     names = [name for name in VARIANTS if name in wanted and name not in left_out and VARIANTS[name].takes(model)]
     return [FLOAT, *(name for name in names if name != FLOAT)]
 
@@ -91,9 +97,14 @@ def _in_turns(variants: dict[str, Callable[[], float]], rounds: int) -> Figures:
 
 def measure_memory(network: str, names: Sequence[str]) -> Figures:
     """Megabytes of tensors at the peak, and what is above float in copies of the quantized weights."""
-    megabytes = {name: peak_bytes(lambda name=name: VARIANTS[name].steps(NETWORKS[network], 1)) / 1e6 for name in names}
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # the profiler gives little of its memory back
+        megabytes = {name: pool.apply(_peak, (network, name)) / 1e6 for name in names}
     copy = sum(4 * layer.weight.numel() for layer in quantized_layers(NETWORKS[network].build())) / 1e6
     return {name: {"megabytes": mb, "copies": (mb - megabytes[FLOAT]) / copy} for name, mb in megabytes.items()}
+
+
+def _peak(network: str, name: str) -> int:
+    return peak_bytes(lambda: VARIANTS[name].steps(NETWORKS[network], 1))
 
 
 def table(title: str, results: dict[str, Figures], cell: Callable[[dict[str, float], bool], str]) -> Table:
@@ -163,7 +174,7 @@ def main() -> None:
         facts: dict[str, Any] = {
             "date": date.today().isoformat(),
             "command": " ".join(["python", "benchmarks/train_step.py", *map(shlex.quote, sys.argv[1:])]),
-            "torch": torch.__version__,
+            "versions": {name: version(name) for name in ("torch", "nni", "timm", *PEERS) if is_installed(name)},
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "threads": given.threads,
         }

@@ -30,6 +30,10 @@ class ArtifactError(DQCError):
     """A compressed file that is damaged, cut, foreign or does not fit the model."""
 
 
+class MisfitError(ArtifactError):
+    """A sound file and a model that it is not of."""
+
+
 class ExportError(DQCError):
     """A network that cannot be written in another format."""
 

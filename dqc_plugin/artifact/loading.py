@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dqc_plugin.artifact.dtypes import name_of
 from dqc_plugin.artifact.reader import open_reader
-from dqc_plugin.errors import ArtifactError
+from dqc_plugin.errors import MisfitError
 
 Module = TypeVar("Module", bound=nn.Module)
 _MOST_NAMES = 5
@@ -28,8 +28,8 @@ def load(path: str | Path, into: Module | None = None) -> dict[str, Tensor] | Mo
     """The network of a file that :func:`~dqc_plugin.artifact.save` wrote.
 
     Returns the state dict (tensors on the CPU, dtypes and order as saved); or ``into``, with its state replaced.
-    Raises ArtifactError, and leaves ``into`` as it was, if the file is damaged, cut, foreign or of a newer version, or
-    if the model's keys, shapes and dtypes are not exactly those of the file.
+    Raises ArtifactError, and leaves ``into`` as it was, if the file is damaged, cut, foreign or of a newer version;
+    MisfitError, which is one, if the model's keys, shapes and dtypes are not exactly those of the file.
 
     Nothing is unpickled. Whatever a file says, its tensors have at most 2,040 elements for each of its bytes (so many
     only where all are zero): every size is checked against the bytes behind it before memory is taken.
@@ -68,7 +68,7 @@ def _check_fit(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     if any(isinstance(value, Tensor) and value.is_meta for value in state.values()):
         faults.append("the model is on the meta device; call its to_empty(device='cpu') first")
     if faults:
-        raise ArtifactError("the file does not fit the model: " + "; ".join(faults[:_MOST_NAMES]))
+        raise MisfitError("the file does not fit the model: " + "; ".join(faults[:_MOST_NAMES]))
 
 
 def _kind(value: object) -> str:

@@ -71,7 +71,7 @@ def open_reader(path: str | Path) -> Iterator[Reader]:
                 raise ArtifactError("the index does not fit the payload")
             yield Reader(index, container)
     except ArtifactError as error:
-        raise ArtifactError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def decode_tensor(entry: Exact | Quantized, blob: bytes) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from dqc_plugin.schedule import Schedule
 
@@ -23,13 +23,15 @@ def export(
 ) -> None:
     """Write a compressed network as ONNX, safetensors or a torch state dict."""
     from dqc_plugin.export import export as export_file
+    from dqc_plugin.export import export_onnx
     from dqc_plugin.schedule import build_model, load_schedule
 
     if out.suffix != ".onnx":
         export_file(file, out)
     else:
-        read = load_schedule(_required(schedule, out), set or [])
-        export_file(file, out, model=build_model(read), inputs=_inputs(read))
+        named = _required(schedule, out)
+        read = load_schedule(named, set or [])
+        export_onnx(_fitting(file, build_model(read), named), _inputs(read, named), out)
     typer.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 
@@ -41,13 +43,25 @@ def _required(schedule: Path | None, out: Path) -> Path:
     return schedule
 
 
-def _inputs(schedule: Schedule) -> Tensor:
+def _fitting(file: Path, model: nn.Module, schedule: Path) -> nn.Module:
+    """The model with the file's weights."""
+    from dqc_plugin.artifact import load
+    from dqc_plugin.errors import ExportError, MisfitError
+
+    try:
+        return load(file, into=model)
+    except MisfitError as error:
+        raise ExportError(f"{error}. Is {schedule} the schedule of its run, with the same --set?") from None
+
+
+def _inputs(schedule: Schedule, file: Path) -> Tensor:
     from dqc_plugin.data import load_data
     from dqc_plugin.errors import ExportError
 
     if schedule.data is None:
         raise ExportError(
-            "the schedule names no data, whose shape ONNX needs: --set data=digits, or in Python export()"
+            f"{file} names no data, whose shape ONNX needs: name it with --set data=..., or give a batch as inputs of "
+            "dqc_plugin.export.export in Python"
         )
     data = load_data(schedule.data.name, **schedule.data.arguments)
     inputs, _ = next(iter(data.batches(data.test, 2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -72,9 +73,19 @@ def smallest_positive(dtype: torch.dtype) -> float:
 
 def floor_power_of_two(magnitudes: Tensor) -> Tensor:
     """2^floor(log2(x)) of each x >= 0, same shape and dtype; 0 of 0, infinity of infinity and NaN."""
-    wide = magnitudes.to(working_dtype(magnitudes.dtype))
+    dtype = working_dtype(magnitudes.dtype)
+    if magnitudes.dim() == 0 and magnitudes.device.type == "cpu" and not torch.compiler.is_compiling():
+        return magnitudes.new_tensor(_floor_of_number(float(magnitudes)))
+    wide = magnitudes.to(dtype)
     form = float_format(wide.dtype)
     subnormal = wide < torch.finfo(wide.dtype).smallest_normal
     lift = torch.where(subnormal, wide.new_full((), form.lift), wide.new_ones(()))
     powers = ((wide * lift).view(form.integer) & form.exponent_mask).view(wide.dtype)
     return (powers / lift).to(magnitudes.dtype)
+
+
+def _floor_of_number(magnitude: float) -> float:
+    """What takes ten operations on tensors, of one number."""
+    if not math.isfinite(magnitude):
+        return math.inf
+    return math.ldexp(0.5, math.frexp(magnitude)[1]) if magnitude else 0.0

@@ -80,11 +80,11 @@ class PowerOfTwo:
         return look_up(self.codewords, indices).to(dtype or self.scale.dtype)
 
     def quantize(self, weights: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The codeword of each weight, shape and dtype of the weights; exactly +0.0 where the mask is 0.
+        """The codeword of each weight, shape and dtype of the weights, no gradient; exactly +0.0 where the mask is 0.
 
         Takes the output and one temporary of the weights' size (and one of booleans).
         """
-        ends = self._ends_on_host()
+        weights, ends = weights.detach(), self._ends_on_host()
         if ends is not None:
             return _rounded_on_host(weights, *ends, self.zero, mask)
         values, lift = self._lifted(weights, mask)
@@ -168,7 +168,7 @@ def _rounded_on_host(weights: Tensor, smallest: float, largest: float, zero: boo
         values = (signed.view(form.integer) + form.half).bitwise_and_(form.exponent_mask).view(dtype)
         values.clamp_(smallest, largest).copysign_(signed)
     if mask is not None:
-        values.view(form.integer).bitwise_and_(mask.to(form.integer).neg_())
+        torch.addcmul(values.new_zeros(()), values, mask, out=values)  # 0.0 + -x times 0.0 is 0.0, in one pass
     return values.to(weights.dtype)
 
 

@@ -53,7 +53,10 @@ def _replaced(path: Path, write: Callable[[Path], None]) -> Path:
     beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()  # torch and safetensors have errors of their own for a folder that takes no files
+        mode = beside.stat().st_mode
         write(beside)
+        beside.chmod(mode)  # safetensors' are for their owner alone
         beside.replace(path)
     except OSError as error:
         raise ExportError(f"{path}: cannot write: {error.strerror}") from None

@@ -27,6 +27,7 @@ from dqc_plugin.quantizers.config_list import quantizer_config_list
 from dqc_plugin.quantizers.export import export_model
 from dqc_plugin.quantizers.lean_wrapper import make_lean
 from dqc_plugin.quantizers.module_settings import register_modules
+from dqc_plugin.quantizers.param_groups import mend_param_groups
 from dqc_plugin.registry import lookup
 from dqc_plugin.schedule import PrunerStage, QuantizerStage, stage_settings
 
@@ -97,7 +98,9 @@ def make_evaluator(fit: Fit, model: nn.Module) -> TorchEvaluator:
         else:
             fit(wrapped, optimizer, training_step)
 
-    return TorchEvaluator(training_func, make_optimizer(model.parameters(), fit.settings), fit.training_step)
+    evaluator = TorchEvaluator(training_func, make_optimizer(model.parameters(), fit.settings), fit.training_step)
+    mend_param_groups(evaluator)
+    return evaluator
 
 
 def _bind(fit: Fit, compressor: Compressor) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 from nni.compression.base.target_space import TargetType
 from nni.compression.base.wrapper import ModuleWrapper, track_target_shape
+from torch import Tensor
+
+_PLAIN = (None, "mul")  # how NNI says that a mask only multiplies
 
 
 class LeanWrapper(ModuleWrapper):
@@ -29,10 +31,17 @@ class LeanWrapper(ModuleWrapper):
 
 def set_parameters(wrapper: ModuleWrapper) -> None:
     """Give the wrapped module its parameters as they are masked and quantized now."""
-    spaces = chain(wrapper.pruning_target_spaces.items(), wrapper.quantization_target_spaces.items())
-    parameters = wrapper.patch_params({name: space.target for name, space in spaces})
-    for name, parameter in parameters.items():
-        setattr(wrapper.module, name, parameter)
+    for name in {**wrapper.pruning_target_spaces, **wrapper.quantization_target_spaces}:
+        setattr(wrapper.module, name, _as_seen(wrapper, name, getattr(wrapper, name)))
+
+
+def _as_seen(wrapper: ModuleWrapper, name: str, latent: Tensor) -> Tensor:
+    """The parameter masked and quantized. Codebooks apply a plain mask themselves: NNI would do so once more."""
+    target = getattr(wrapper.quantization_target_spaces.get(name), "codebook_target", None)
+    pruned = wrapper.pruning_target_spaces.get(name)
+    if target is None or (pruned is not None and pruned._setting.get("apply_method") not in _PLAIN):
+        return wrapper.patch_helper(name, latent)  # type: ignore[no-any-return]
+    return target.fake_quantize(latent)  # type: ignore[no-any-return]
 
 
 def make_lean(wrappers: Iterable[ModuleWrapper]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dqc_plugin.codebooks import SharedValues
 from dqc_plugin.quantizers.base import CodebookQuantizer
 from dqc_plugin.quantizers.options import TTQOptions
+from dqc_plugin.quantizers.param_groups import mend_param_groups
 from dqc_plugin.quantizers.per_tensor import PerTensorSettings, PerTensorTarget
 from dqc_plugin.quantizers.selection import Config
 
@@ -114,5 +115,6 @@ class TTQQuantizer(CodebookQuantizer):
         return groups
 
     def _fuse_preprocess(self, evaluator: Evaluator) -> None:
+        mend_param_groups(evaluator)
         evaluator.patch_optim_param_group(self.patch_optimizer_param_group())
         super()._fuse_preprocess(evaluator)

@@ -13,6 +13,7 @@ from dqc_plugin.codebooks import CentroidGradient, Init, SharedValues, fit_share
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.quantizers.base import CodebookQuantizer
 from dqc_plugin.quantizers.options import WeightSharingOptions
+from dqc_plugin.quantizers.param_groups import mend_param_groups
 from dqc_plugin.quantizers.selection import Config
 from dqc_plugin.quantizers.settings import TargetSettings
 from dqc_plugin.quantizers.target import CodebookTarget
@@ -143,5 +144,6 @@ class WeightSharingQuantizer(CodebookQuantizer):
         }
 
     def _fuse_preprocess(self, evaluator: Evaluator) -> None:
+        mend_param_groups(evaluator)
         evaluator.patch_optim_param_group(self.patch_optimizer_param_group())
         super()._fuse_preprocess(evaluator)

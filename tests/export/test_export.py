@@ -80,6 +80,16 @@ def test_safetensors_and_torch_hold_the_same_weights(tmp_path: Path) -> None:
         assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+def test_a_file_is_for_whom_new_files_are(ending: str, tmp_path: Path) -> None:
+    quantized(lenet5(image_size=8), tmp_path / "net.dqc")
+    (tmp_path / "other").touch()
+    out = export(tmp_path / "net.dqc", tmp_path / f"net.{ending}")
+    assert out.stat().st_mode == (tmp_path / "other").stat().st_mode
+    with pytest.raises(ExportError, match=rf"net.{ending}: cannot write: "):
+        export(tmp_path / "net.dqc", f"/proc/net.{ending}")
+
+
 def test_what_cannot_be_exported_says_so_and_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

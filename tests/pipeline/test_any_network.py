@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import dqc_plugin
+from dqc_plugin.schedule.compressible import compressible_layers
 
 
 class Convolutions(nn.Module):
@@ -23,14 +24,16 @@ class Convolutions(nn.Module):
         self.grouped = nn.Conv2d(8, 16, 1, groups=2)
         self.up = nn.ConvTranspose2d(16, 8, 2)
         self.volume = nn.Conv3d(1, 2, 3, padding=1)
+        self.up_volume = nn.ConvTranspose3d(2, 2, 3, padding=1)
         self.line = nn.Conv1d(16, 4, 3)
+        self.up_line = nn.ConvTranspose1d(4, 4, 3, padding=1)
         self.head = nn.Linear(4 * 79, 10)
 
     def forward(self, images: Tensor) -> Tensor:
         features = torch.relu(self.norm(self.stem(images)))
         features = torch.relu(self.up(torch.relu(self.grouped(self.depthwise(features)))))
-        features = self.volume(features[:, None]).flatten(1, 2).flatten(2)
-        return self.head(torch.relu(self.line(features)).flatten(1))  # type: ignore[no-any-return]
+        features = self.up_volume(self.volume(features[:, None])).flatten(1, 2).flatten(2)
+        return self.head(torch.relu(self.up_line(self.line(features))).flatten(1))  # type: ignore[no-any-return]
 
 
 class Attention(nn.Module):
@@ -48,16 +51,17 @@ class Attention(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """An LSTM, whose weights stay floats, with one linear layer used twice."""
+    """An LSTM and a GRU, whose weights stay floats, with one linear layer used twice."""
 
     def __init__(self) -> None:
         super().__init__()
         self.memory = nn.LSTM(8, 16, batch_first=True)
+        self.memory_too = nn.GRU(16, 16, batch_first=True)
         self.twice = nn.Linear(16, 16)
         self.head = nn.Linear(16, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        features, _ = self.memory(images[:, 0])
+        features, _ = self.memory_too(self.memory(images[:, 0])[0])
         return self.head(self.twice(torch.relu(self.twice(features[:, -1]))))  # type: ignore[no-any-return]
 
 
@@ -87,3 +91,41 @@ def test_prune_quantize_file_load(make: Callable[[], nn.Module], epochs: int, tm
         if weights.dim() > 1 and not name.startswith("memory"):
             assert len(weights.unique()) <= 15, name
             assert abs(float((weights == 0).float().mean()) - 0.5) < 0.35, name
+
+
+@pytest.mark.parametrize("make", [Convolutions, Attention])
+def test_every_kind_of_layer_is_part_of_one_graph(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    model = make().eval()
+    config_list = [
+        {"op_names": [layer.module_name], "target_names": [layer.parameter], "quant_dtype": "int4"}
+        for layer in compressible_layers(model)
+    ]
+    dqc_plugin.DQCQuantizer(model, config_list)
+    torch.compiler.reset()
+    images = torch.randn(4, 1, 8, 8)
+    compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=False)
+    torch.testing.assert_close(compiled(images), model(images))
+
+
+class WithToken(nn.Module):
+    """A parameter of the network itself, as a ViT's class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(64))
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(images.flatten(1) + self.token)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("quantizer", ["lsq", "ttq", "weight_sharing"])
+def test_quantizers_that_train_numbers_of_their_own_know_networks_with_a_class_token(
+    quantizer: str, tmp_path: Path
+) -> None:
+    stages = [{"train": {"epochs": 1}}, {"quantizer": quantizer, "epochs": 1}]
+    schedule = {"version": 1, "name": "token", "data": "digits", "stages": stages}
+    torch.manual_seed(0)
+    result = dqc_plugin.run(schedule, model=WithToken(), out=tmp_path / "run")
+    assert bool(result.model.get_parameter("token").any())
