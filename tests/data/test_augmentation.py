@@ -1,8 +1,6 @@
-"""Augmentation against a plain loop over the images, and its speed."""
+"""Augmentation against a plain loop over the images."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 import torch
@@ -11,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqc_plugin.data.augmentation import Augmentation, find_augmentation
-from dqc_plugin.data.batches import Batches
-from dqc_plugin.data.part import Part
 from dqc_plugin.errors import ConfigError
 
 
@@ -57,22 +53,3 @@ def test_draws_every_shift_and_flip_about_equally(name, shifts, flips):
 def test_unknown_name_names_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown augmentation 'crop_flop'; did you mean 'crop_flip'\?"):
         find_augmentation("crop_flop")
-
-
-def test_an_epoch_of_cifar10_size_is_fast():
-    """A tenth of an epoch (5,000 images) within a fifth of the time allowed, the best of three, on one thread."""
-    part = Part(torch.zeros(5000, 3, 32, 32, dtype=torch.uint8), torch.zeros(5000, dtype=torch.int64))
-    loader = Batches(part, (0.5,) * 3, (0.25,) * 3, 128, "crop_flip")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        assert min(seconds_of_an_epoch(loader, epoch) for epoch in range(3)) < 0.3
-    finally:
-        torch.set_num_threads(threads)
-
-
-def seconds_of_an_epoch(loader: Batches, epoch: int) -> float:
-    start = time.perf_counter()
-    for _ in loader.epoch(0, epoch):
-        pass
-    return time.perf_counter() - start
