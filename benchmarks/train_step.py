@@ -11,7 +11,8 @@ figure is the median of its steps; the table gives the median ratio over the rou
 On a large network the differences drown in the noise of the step itself. The second table therefore times what a
 quantizer adds by itself: the quantized weights of all layers, the gradient back through them, and what is done after
 an optimizer step. The third gives what it adds to the peak of all tensors' memory over two steps, in copies of the
-quantized weights.
+quantized weights; weight sharing is to be left out there on large networks: its k-means makes more events than the
+profiler can hold.
 """
 
 from __future__ import annotations

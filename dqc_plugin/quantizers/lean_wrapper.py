@@ -32,6 +32,7 @@ class LeanWrapper(ModuleWrapper):
 def set_parameters(wrapper: ModuleWrapper) -> None:
     """Give the wrapped module its parameters as they are masked and quantized now."""
     for name in {**wrapper.pruning_target_spaces, **wrapper.quantization_target_spaces}:
+        setattr(wrapper.module, name, None)  # what the last forward pass saw makes room for what this one sees
         setattr(wrapper.module, name, _as_seen(wrapper, name, getattr(wrapper, name)))
 
 
