@@ -84,4 +84,4 @@ def _positions(found: Found, size: int) -> NDArray[np.int64] | None:
 
 def _can_stand_for(coded: Coded, size: int) -> bool:
     """As everywhere in a file: a symbol may cost nothing, so only this bounds the memory that a reader takes."""
-    return size <= _WEIGHTS_PER_BYTE * (len(coded))
+    return size <= _WEIGHTS_PER_BYTE * len(coded)

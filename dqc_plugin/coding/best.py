@@ -29,8 +29,8 @@ class BestCoder:
         if coded.positions and coded.positions[0] & ans.MARK:
             return ans.decode(coded, size, count, codebook_size)
         if neighbours.are_in(coded.indices):
-            kept = positions.decode(coded.positions, count, size)
-            places = kept.positions() if isinstance(kept, Gaps) else kept
+            places = positions.decode(coded.positions, count, size)
+            places = places.positions() if isinstance(places, Gaps) else places
             return neighbours.decode(coded.indices, places, size, codebook_size)
         return huffman.decode(coded, size, count, codebook_size)
 

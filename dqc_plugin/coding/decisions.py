@@ -31,11 +31,8 @@ _KNOTS = np.array([*_KNOTS_BELOW, *_KNOTS_ABOVE])
 def _squash() -> NDArray[np.int16]:
     """4096 / (1 + e^(-x / 256)) for x of -2047 .. 2047, linear between every 128."""
     knot, weight = np.divmod(np.arange(-_FARTHEST, _FARTHEST + 1), 128)
-    knots = np.array(_KNOTS)
-    mixed: NDArray[np.int16] = (knots[knot + 16] * (128 - weight) + knots[knot + 17] * weight + 64 >> 7).astype(
-        np.int16
-    )
-    return mixed
+    mixed: NDArray[np.int64] = _KNOTS[knot + 16] * (128 - weight) + _KNOTS[knot + 17] * weight + 64 >> 7
+    return mixed.astype(np.int16)
 
 
 SQUASH = _squash()
