@@ -117,24 +117,11 @@ def _compare_with_one_graph(make: Callable[[], nn.Module]) -> None:
     torch.testing.assert_close(compiled(images), model(images))
 
 
-class WithToken(nn.Module):
-    """A parameter of the network itself, as a ViT's class token."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.token = nn.Parameter(torch.zeros(64))
-        self.head = nn.Linear(64, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(images.flatten(1) + self.token)  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize("quantizer", ["lsq", "ttq", "weight_sharing"])
 def test_quantizers_that_train_numbers_of_their_own_know_networks_with_a_class_token(
-    quantizer: str, tmp_path: Path
+    quantizer: str, with_token: nn.Module, tmp_path: Path
 ) -> None:
     stages = [{"train": {"epochs": 1}}, {"quantizer": quantizer, "epochs": 1}]
     schedule = {"version": 1, "name": "token", "data": "digits", "stages": stages}
-    torch.manual_seed(0)
-    result = dqc_plugin.run(schedule, model=WithToken(), out=tmp_path / "run")
+    result = dqc_plugin.run(schedule, model=with_token, out=tmp_path / "run")
     assert bool(result.model.get_parameter("token").any())
