@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,14 +95,6 @@ def test_prune_quantize_file_load(make: Callable[[], nn.Module], epochs: int, tm
 
 @pytest.mark.parametrize("make", [Convolutions, Attention])
 def test_every_kind_of_layer_is_part_of_one_graph(make: Callable[[], nn.Module]) -> None:
-    """In a process of its own: it leaves threads behind, after which the tests of killed runs could not fork."""
-    process = multiprocessing.get_context("fork").Process(target=_compare_with_one_graph, args=(make,))
-    process.start()
-    process.join(120)
-    assert process.exitcode == 0
-
-
-def _compare_with_one_graph(make: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)
     model = make().eval()
     config_list = [

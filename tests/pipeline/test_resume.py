@@ -43,9 +43,10 @@ class Killer(Reporter):
 
 
 def run_and_die(schedule: Mapping, folder: Path, *where: Any) -> None:
-    process = multiprocessing.get_context("fork").Process(
-        target=dqc_plugin.run, args=(schedule, folder), kwargs={"reporter": Killer(*where)}
-    )
+    """Forked from a server that never trained: autograd refuses to work in a fork of a process that has its threads."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dqc_plugin.pipeline.runner"])
+    process = context.Process(target=dqc_plugin.run, args=(schedule, folder), kwargs={"reporter": Killer(*where)})
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
