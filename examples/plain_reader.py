@@ -10,8 +10,7 @@ import math
 import struct
 import sys
 import zlib
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from bisect import bisect_right
 from itertools import accumulate, product
 from pathlib import Path
 
@@ -310,7 +309,6 @@ def ans_values(cursor, counts, codewords):
 SQUASH = [
     KNOTS[x // 128 + 16] * (128 - x % 128) + KNOTS[x // 128 + 17] * (x % 128) + 64 >> 7 for x in range(-2047, 2048)
 ]
-STRETCH = [min(bisect_left(SQUASH, chance) - 2047, 2047) for chance in range(4096)]
 
 
 class Decisions:
@@ -320,47 +318,41 @@ class Decisions:
         self.state, *self.words = struct.unpack(f"<Q{len(data) // 4 - 2}I", data)
         self.words.reverse()
 
-    def decide(self, counters, weights):
-        inputs = [STRETCH[chance // 16] for chance, _ in counters]
-        mixed = sum(weight * x for weight, x in zip(weights, inputs, strict=True)) >> 16
-        chance = SQUASH[min(max(mixed, -2047), 2047) + 2047]
+    def decide(self, contexts):
+        logit = sum(weight for weight, _ in contexts) >> 8
+        chance = SQUASH[min(max(logit, -2047), 2047) + 2047]
         slot = self.state % 4096
         bit = int(slot < chance)
         self.state = (chance if bit else 4096 - chance) * (self.state // 4096) + slot - (0 if bit else chance)
         if self.state < 1 << 32 and self.words:
             self.state = self.state << 32 | self.words.pop()
-        for k, (x, counter) in enumerate(zip(inputs, counters, strict=True)):
-            weights[k] += x * 14 * (4096 * bit - chance) + 32768 >> 16
-            counter[0] += (65535 * bit - counter[0]) * (131072 // (2 * counter[1] + 3)) >> 16
-            counter[1] = min(counter[1] + 1, 255)
+        for context in contexts:
+            context[0] += (4096 * bit - chance) * (65536 // (2 * (context[1] // 32) + 65)) >> 8
+            context[1] = min(context[1] + 1 + (chance * (4096 - chance) >> 16), 65535)
         return bit
 
 
 def by_neighbours(cursor, order, codewords):
-    _, columns, above, levels, from_greatest = (
-        cursor.byte(),
-        cursor.count(),
-        cursor.count(),
-        cursor.byte(),
-        cursor.byte(),
-    )
-    stream, counters = Decisions(cursor.rest()), defaultdict(lambda: [32768, 0])
-    weights, near, found = {}, {}, []
+    _, columns, above, levels, first = cursor.byte(), cursor.count(), cursor.count(), cursor.byte(), cursor.byte()
+    outward = [(step + 1) // 2 * (1 if step % 2 else -1) for step in range(2 * levels)]
+    magnitudes = [first // 2 + (-step if first % 2 else step) for step in outward]
+    magnitudes = [magnitude for magnitude in magnitudes if 0 <= magnitude < levels]
+    stream, contexts, near, found = Decisions(cursor.rest()), {}, {}, []
     for place in order:
         around = [near.get(place - before, (None, -1)) for before in (1, above, above + 1, above - 1)]
-        signs = ("signs", *(sign for sign, _ in around))
-        magnitudes = ("magnitudes", *(min(magnitude, 3) for _, magnitude in around[:2]))
+        signs = tuple(sign for sign, _ in around)
 
-        def decide(question, *contexts, place=place):
-            contexts = (("row", place // columns), ("column", place % columns), *contexts)
-            of_question = weights.setdefault(question, [19661] * len(contexts))
-            return stream.decide([counters[question, context] for context in contexts], of_question)
+        def decide(question, *of_around, place=place):
+            keys = [("row", place // columns), ("column", place % columns), *enumerate(of_around)]
+            known = [contexts.setdefault((question, key), [0, 0 if key[0] in range(3) else 1024]) for key in keys]
+            return stream.decide(known)
 
-        sign = decide("sign", signs)
-        level = next((level for level in range(levels - 1) if decide(level, magnitudes, signs)), levels - 1)
+        sign = decide("sign", signs[:2], signs[2:], signs)
+        of_levels = [min(level, 3) for _, level in around[:2]]
+        questions = range(levels - 1)
+        level = next((level for level in questions if decide(level, tuple(of_levels), signs, sign)), levels - 1)
         near[place] = sign, level
-        magnitude = levels - 1 - level if from_greatest else level
-        found.append(codewords - 1 - magnitude if sign else magnitude)
+        found.append(codewords - 1 - magnitudes[level] if sign else magnitudes[level])
     return found
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import frequencies, gaps, rans, varint
+from dqc_plugin.coding import frequencies, gaps, native, rans, varint
 from dqc_plugin.coding.classes import Classes, Whole
 from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.coding.gaps import Gaps
@@ -41,15 +41,15 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """order: of the weights. counts: kept weights of each context. places: ascending, gaps where there are no classes;
-    None if all are kept.
+    """order: of the weights. counts: kept weights of each context. positions: in that order, gaps where there are no
+    classes; None if all are kept.
 
     values: what ``ans_values`` decodes.
     """
 
     order: Order
     counts: list[int]
-    places: Places | Gaps | None
+    positions: Places | Gaps | None
     values: bytes
 
 
@@ -96,13 +96,14 @@ class _Reader:
         states = WORD_BYTES * self._lanes
         stream = Decoder(self._values[:states], self._cursor.rest(), self._lanes)
         order: Order = shape.read(stream) if shape else Whole(size)
-        places = None if gap_heads is None else gap_heads.read(stream, order)
+        found = None if gap_heads is None else gap_heads.read(stream, order)
         if gap_heads is None and sum(order.sizes) != size:
             raise ArtifactError("a row or column of class 0 has kept weights")
         payload, rest = stream.finish()
         if rest:
             raise ArtifactError(f"{len(rest)} bytes are left over after the positions")
-        return Found(order, gap_heads.counts if gap_heads else order.sizes, places, payload + self._values[states:])
+        counts = gap_heads.counts if gap_heads else order.sizes
+        return Found(order, counts, found, payload + self._values[states:])
 
     def _take_classes(self, size: int) -> _ClassHead:
         columns = self._cursor.count()
@@ -149,23 +150,33 @@ class _GapHeads:
     tables: list[Frequencies] | None
 
     def read(self, stream: Decoder, order: Order) -> Places | Gaps:
-        """The places of the kept weights, in order."""
+        """The positions of the kept weights, in the order of their contexts."""
         sizes = order.sizes
         self._check(sizes)
         used = [context for context, kept in enumerate(self.counts) if kept]
         tables = self.tables or [frequencies.geometric(self.counts[context], sizes[context]) for context in used]
         lengths = [self.counts[context] + self.fillers[context] for context in used]
         fields = stream.take(list(zip(lengths, tables, strict=True)))
-        starts = np.cumsum([0, *sizes])
-        places, at, begin = np.empty(sum(self.counts), np.int64), 0, 0
-        for context, length in zip(used, lengths, strict=True):
-            kept, size = self.counts[context], sizes[context]
-            found = Gaps(fields[begin : begin + length], self._filler(kept, size)).check(kept, size)
-            if isinstance(order, Whole):
-                return found
-            np.add(found.positions(), starts[context], out=places[at : at + kept])
-            at, begin = at + kept, begin + length
-        return places
+        if not used:
+            return np.empty(0, np.int64)
+        if isinstance(order, Whole):
+            return Gaps(fields, self._filler(*self.counts, *sizes)).check(*self.counts, *sizes)
+        return self._place_natively(fields, order) if native.LIBRARY else self._place(fields, order)
+
+    def _place_natively(self, fields: NDArray[np.uint8], order: Classes) -> Places:
+        fillers = [self._filler(kept, size) if kept else 0 for kept, size in zip(self.counts, order.sizes, strict=True)]
+        lengths = np.add(self.counts, self.fillers)
+        found = native.place(fields, np.array([self.counts, lengths, fillers]), order)
+        return self._place(fields, order) if found is None else found  # which says what is wrong
+
+    def _place(self, fields: NDArray[np.uint8], order: Classes) -> Places:
+        places, start = [np.empty(0, np.int64)], 0
+        for kept, fillers, size in zip(self.counts, self.fillers, order.sizes, strict=True):
+            if kept:
+                of_context, fields = np.split(fields, [kept + fillers])
+                places.append(start + Gaps(of_context, self._filler(kept, size)).check(kept, size).positions())
+            start += size
+        return order.to_positions(np.concatenate(places))
 
     def _check(self, sizes: list[int]) -> None:
         for kept, fillers, size in zip(self.counts, self.fillers, sizes, strict=True):

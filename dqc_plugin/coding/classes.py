@@ -80,10 +80,11 @@ class Classes:
     @cached_property
     def sizes(self) -> list[int]:
         """Weights in each context."""
-        sizes = [0] * self.contexts
-        for block in self.blocks:
-            sizes[block.context] += block.size
-        return sizes
+        heights, widths = np.bincount(self.rows), np.bincount(self.columns)
+        sizes = np.zeros(self.contexts, np.int64)
+        found = np.convolve(heights[1:], widths[1:]) if len(heights) > 1 < len(widths) else sizes
+        sizes[: len(found)] = found
+        return [int(size) for size in sizes]
 
     def to_places(self, positions: Places) -> Places:
         """The place in the order of the contexts of each weight, none of class 0."""

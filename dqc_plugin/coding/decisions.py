@@ -1,9 +1,10 @@
-"""Binary decisions by ANS, each with a chance that is mixed from what was seen in its contexts.
+"""Binary decisions by ANS, each with a chance that is learnt in its contexts: logistic regression, in integers.
 
-A context counts with 16 bits: of n ones and zeros seen, the chance c of a one moves by floor((65535 b - c) *
-floor(2^17 / (2 n + 3)) / 2^16), n up to 255. The chances of a decision's contexts are mixed in the logistic domain
-(Mahoney 2005, PAQ), in integers: with x = stretch(c / 16) of each and weights w, the chance of a one is
-squash(floor(sum(w x) / 2^16)) of 4096; then w grows by floor((x * 14 * (4096 b - chance) + 2^15) / 2^16).
+A context has a weight, at first 0, in 2^16ths of a natural logit, and a certainty, in 2^8ths: the Fisher information of
+what was seen in it. With x = floor(sum of the weights of a decision's contexts / 2^8), the chance of a one is
+q = squash(x) of 4096. When the bit b is known, each weight grows by floor((4096 b - q) * rate / 2^8), where
+rate = floor(2^16 / (2 floor(certainty / 32) + 65)), and then each certainty by 1 + floor(q (4096 - q) / 2^16), up to
+65535: a step of Newton's method for one weight.
 
 The stream is one ANS lane (``rans.py``) with 2^12 slots and a word taken after each decision, where the lane is below
 2^32 and there is one: 1 owns the first ``chance`` slots, 0 the others. The lane starts at 1.
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 from dqc_plugin.errors import ArtifactError
 
 CHANCES = 4096
-FIRST_CHANCE, FIRST_WEIGHT = 32768, 19661
+RATES = [(1 << 16) // (2 * level + 65) for level in range(1 << 11)]
+"""By floor(certainty / 32)."""
 _CHANCE_LOG, _WORD_BITS, _STATE_BYTES = 12, 32, 8
-_MOST_SEEN, _STEP, _FARTHEST = 255, 14, 2047
+_MOST_CERTAIN, _FARTHEST = 65535, 2047
 _KNOTS_BELOW = [1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546]
 _KNOTS_ABOVE = [2047, 2549, 2994, 3348, 3607, 3785, 3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094]
 _KNOTS = np.array([*_KNOTS_BELOW, *_KNOTS_ABOVE])
@@ -37,8 +39,6 @@ def _squash() -> NDArray[np.int16]:
 
 SQUASH = _squash()
 """The chance (1 .. 4094) of x + 2047."""
-STRETCH = (np.searchsorted(SQUASH, np.arange(CHANCES)) - _FARTHEST).clip(max=_FARTHEST).astype(np.int16)
-"""Its inverse: of each chance of 4096 the least x with a squash as large, 2047 if none has."""
 
 
 class Code(Protocol):
@@ -47,27 +47,19 @@ class Code(Protocol):
     def __call__(self, chance: int, bit: int) -> int: ...
 
 
-class Mixer:
-    """Decisions of one kind: a weight for each of its contexts."""
-
-    def __init__(self, contexts: int) -> None:
-        self._weights = [FIRST_WEIGHT] * contexts
-
-    def decide(self, counters: Sequence[list[int]], code: Code, bit: int) -> int:
-        """The bit; counters: [chance, seen] of each context, which learn it."""
-        inputs = [_STRETCH[chance >> 4] for chance, _ in counters]
-        place = sum(weight * x for weight, x in zip(self._weights, inputs, strict=True)) >> 16
-        chance = _SQUASHED[min(max(place, -_FARTHEST), _FARTHEST) + _FARTHEST]
-        bit = code(chance, bit)
-        error = ((bit << _CHANCE_LOG) - chance) * _STEP
-        for k, (x, counter) in enumerate(zip(inputs, counters, strict=True)):
-            self._weights[k] += (x * error + 32768) >> 16
-            counter[0] += (65535 * bit - counter[0]) * (131072 // (2 * counter[1] + 3)) >> 16
-            counter[1] += counter[1] < _MOST_SEEN
-        return bit
+def decide(contexts: Sequence[list[int]], code: Code, bit: int) -> int:
+    """The bit; contexts: [weight, certainty] of each, which learn it."""
+    logit = sum(weight for weight, _ in contexts) >> 8
+    chance = _SQUASHED[min(max(logit, -_FARTHEST), _FARTHEST) + _FARTHEST]
+    bit = code(chance, bit)
+    error, information = (bit << _CHANCE_LOG) - chance, 1 + (chance * (CHANCES - chance) >> 16)
+    for context in contexts:
+        context[0] += error * RATES[context[1] >> 5] >> 8
+        context[1] = min(context[1] + information, _MOST_CERTAIN)
+    return bit
 
 
-_STRETCH, _SQUASHED = STRETCH.tolist(), SQUASH.tolist()
+_SQUASHED = SQUASH.tolist()
 
 
 class Writer:

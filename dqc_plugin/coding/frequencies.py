@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import packed, varint
+from dqc_plugin.coding import native, packed, varint
 from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.coding.rans import SLOTS
 from dqc_plugin.errors import ArtifactError
@@ -49,6 +49,8 @@ def to_slots(weights: Counts) -> Counts:
 
     rounded down, what is left to the first of the largest.
     """
+    if native.LIBRARY:
+        return native.to_slots(weights.copy())
     used = weights > 0
     frequencies: Counts = used + weights * (SLOTS - int(used.sum())) // int(weights.sum())
     frequencies[int(weights.argmax())] += SLOTS - int(frequencies.sum())
@@ -62,7 +64,9 @@ def geometric(kept: int, size: int) -> Counts:
     In fixed point: s_0 = 2^40, s_(g+1) = floor(s_g * q / 2^32), q = floor((size - kept) 2^32 / size); the weight of g
     is s_g - s_(g+1), the filler's what is left, each at least 1.
     """
-    ratio = ((size - kept) << 32) // max(size, 1)
+    if native.LIBRARY:
+        return native.geometric(kept, size, filler_of(kept, size))
+    ratio = ((size - kept) << 32) // size
     left = [1 << 40]
     for _ in range(filler_of(kept, size)):
         left.append(left[-1] * ratio >> 32)

@@ -8,39 +8,53 @@
 #define SLOTS_LOG 14
 #define SLOTS (1 << SLOTS_LOG)
 
-/* Symbols of one table from the lanes of a stream; the place of the next word, -1 where the stream is cut. */
-int64_t dqc_take(uint64_t *states, int64_t lanes, int64_t at, const int64_t *frequencies, int64_t alphabet,
-                 int64_t count, uint8_t *symbols, const uint32_t *words, int64_t words_end, int64_t next, int64_t bare)
+static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, int64_t words_end, int64_t next,
+                      int64_t bare)
 {
-    static _Thread_local uint8_t owners[SLOTS];
-    uint32_t starts[256];
-    int64_t start = 0, lane = at % lanes, round = at / lanes % 2;
-    for (int64_t symbol = 0; symbol < alphabet; symbol++) {
-        memset(owners + start, (int)symbol, (size_t)frequencies[symbol]);
-        starts[symbol] = (uint32_t)start;
-        start += frequencies[symbol];
-    }
-    for (int64_t i = 0; i < count; i++) {
-        uint64_t state = states[lane];
-        uint32_t slot = state & (SLOTS - 1);
-        uint8_t symbol = owners[slot];
-        states[lane] = (uint64_t)frequencies[symbol] * (state >> SLOTS_LOG) + slot - starts[symbol];
-        symbols[i] = symbol;
-        if (++lane < lanes)
+    for (int64_t lane = 0; lane < lanes; lane++) {
+        if (states[lane] >> 32 || (bare && next == words_end))
             continue;
-        lane = 0;
-        round ^= 1;
-        if (round)
-            continue;
-        for (int64_t l = 0; l < lanes; l++) {
-            if (states[l] >> 32 || (bare && next == words_end))
-                continue;
-            if (next == words_end)
-                return -1;
-            states[l] = states[l] << 32 | words[next++];
-        }
+        if (next == words_end)
+            return -1;
+        states[lane] = states[lane] << 32 | words[next++];
     }
     return next;
+}
+
+/* A part of a stream: symbols of some tables, so many of each, from the lanes of a stream; the place of the next word, -1 where it is cut. */
+int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, const int64_t *alphabets,
+                 const int64_t *counts, int64_t tables, uint8_t *symbols, const uint32_t *words, int64_t words_end,
+                 int64_t next, int64_t bare)
+{
+    static _Thread_local uint8_t owners[SLOTS];
+    int64_t lane = 0, round = 0;
+    for (int64_t table = 0; table < tables; symbols += counts[table], frequencies += alphabets[table], table++) {
+        uint32_t starts[256], widths[256];
+        int64_t start = 0;
+        for (int64_t symbol = 0; symbol < alphabets[table]; symbol++) {
+            memset(owners + start, (int)symbol, (size_t)frequencies[symbol]);
+            starts[symbol] = (uint32_t)start;
+            widths[symbol] = (uint32_t)frequencies[symbol];
+            start += frequencies[symbol];
+        }
+        for (int64_t i = 0; i < counts[table];) {
+            int64_t some = counts[table] - i < lanes - lane ? counts[table] - i : lanes - lane;
+            for (int64_t end = i + some; i < end; i++, lane++) {
+                uint64_t state = states[lane];
+                uint32_t slot = state & (SLOTS - 1);
+                uint8_t symbol = owners[slot];
+                states[lane] = widths[symbol] * (state >> SLOTS_LOG) + slot - starts[symbol];
+                symbols[i] = symbol;
+            }
+            if (lane < lanes)
+                break;
+            lane = 0;
+            round ^= 1;
+            if (!round && (next = refill(states, lanes, words, words_end, next, bare)) < 0)
+                return -1;
+        }
+    }
+    return refill(states, lanes, words, words_end, next, bare);
 }
 
 /* Put symbols into the states, the last ones first; entries: of two rounds of the lanes, frequency and first slot above
@@ -62,6 +76,122 @@ int64_t dqc_push(uint64_t *states, int64_t lanes, const uint32_t *entries, int64
         }
     }
     return end - at;
+}
+
+/* The slots of the symbols of weights (alphabet,) below 2^40, in their place. */
+int64_t dqc_to_slots(int64_t *weights, int64_t alphabet)
+{
+    int64_t used = 0, sum = 0, largest = 0, left = SLOTS;
+    for (int64_t i = 0; i < alphabet; i++) {
+        used += weights[i] > 0;
+        sum += weights[i];
+        largest = weights[i] > weights[largest] ? i : largest;
+    }
+    for (int64_t i = 0; i < alphabet; i++) {
+        weights[i] = (weights[i] > 0) + weights[i] * (SLOTS - used) / sum;
+        left -= weights[i];
+    }
+    weights[largest] += left;
+    return 0;
+}
+
+/* The frequencies (filler + 1,) of gaps where kept of size weights are kept, none here rather than there. */
+int64_t dqc_geometric(int64_t kept, int64_t size, int64_t filler, int64_t *frequencies)
+{
+    int64_t ratio = ((size - kept) << 32) / size, left = (int64_t)1 << 40;
+    for (int64_t gap = 0; gap <= filler; gap++) {
+        int64_t high = (left >> 20) * ratio, low = (left & 0xFFFFF) * ratio; /* left * ratio may have 72 bits */
+        int64_t less = gap < filler ? (high + (low >> 20)) >> 12 : 0;
+        frequencies[gap] = left > less ? left - less : 1;
+        left = less;
+    }
+    return dqc_to_slots(frequencies, filler + 1);
+}
+
+/* Lines (count,) in the order of their classes, those of class 0 left out; ends: of each class, from class 0 on. */
+static void sort_lines(const uint8_t *labels, int64_t count, int64_t classes, int64_t *lines, int64_t *ends)
+{
+    memset(ends, 0, (size_t)(classes + 1) * sizeof(int64_t));
+    for (int64_t class = 1; class <= classes; class++) {
+        int64_t at = ends[class - 1];
+        for (int64_t i = 0; i < count; i++)
+            if (labels[i] == class)
+                lines[at++] = i;
+        ends[class] = at;
+    }
+}
+
+/* The positions that the gap fields of each context keep, in the order of the contexts; how many, -1 where they do not
+ * fill a context or keep another number there, -2 where memory is short. Of contexts that keep none there are no fields. */
+int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *lengths, const int64_t *fillers,
+                  const uint8_t *row_labels, int64_t rows, int64_t row_classes, const uint8_t *column_labels,
+                  int64_t columns, int64_t column_classes, int64_t *positions)
+{
+    int64_t row_ends[257], column_ends[257], found = 0, wanted = 0;
+    int64_t *of_rows = malloc((size_t)(rows + columns) * sizeof(int64_t)), *of_columns = of_rows + rows;
+    if (!of_rows)
+        return -2;
+    sort_lines(row_labels, rows, row_classes, of_rows, row_ends);
+    sort_lines(column_labels, columns, column_classes, of_columns, column_ends);
+    for (int64_t context = 0; context < row_classes + column_classes - 1 && found >= 0; context++) {
+        int64_t row_class = context < column_classes ? -1 : context - column_classes, at = 0, size = 0, width = 1;
+        const int64_t *block_rows = of_rows, *block_columns = of_columns;
+        wanted += kept[context];
+        for (const uint8_t *end = fields + lengths[context]; fields < end && found >= 0; fields++) {
+            at += *fields;
+            int is_filler = *fields == fillers[context];
+            while (at >= size + is_filler) { /* on to the next class of rows */
+                int64_t column_class = context - ++row_class;
+                if (row_class >= row_classes || column_class < 0)
+                    break;
+                at -= size;
+                block_rows = of_rows + row_ends[row_class];
+                block_columns = of_columns + column_ends[column_class];
+                width = column_ends[column_class + 1] - column_ends[column_class];
+                size = (row_ends[row_class + 1] - row_ends[row_class]) * width;
+            }
+            if (at >= size + is_filler || (!is_filler && found == wanted))
+                found = -1;
+            else if (!is_filler) {
+                positions[found++] = block_rows[at / width] * columns + block_columns[at % width];
+                at++;
+            }
+        }
+        for (row_class++; lengths[context] && row_class < row_classes && row_class <= context; row_class++)
+            size += (row_ends[row_class + 1] - row_ends[row_class]) *
+                    (column_ends[context - row_class + 1] - column_ends[context - row_class]);
+        if (found != wanted || (lengths[context] && size - at >= fillers[context]))
+            found = -1;
+    }
+    free(of_rows);
+    return found;
+}
+
+static int lowest_bit(uint64_t word)
+{
+#ifdef __GNUC__
+    return __builtin_ctzll(word);
+#else
+    int bit = 0;
+    for (; !(word & 1); word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/* The same positions below size in ascending order; 0, or -2 where memory is short. */
+int64_t dqc_ascend(int64_t *positions, int64_t kept, int64_t size)
+{
+    uint64_t *is_kept = calloc((size_t)size / 64 + 1, sizeof(uint64_t));
+    if (!is_kept)
+        return -2;
+    for (int64_t i = 0; i < kept; i++)
+        is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
+    for (int64_t word = 0; word <= size / 64; word++)
+        for (uint64_t left = is_kept[word]; left; left &= left - 1)
+            *positions++ = 64 * word + lowest_bit(left);
+    free(is_kept);
+    return 0;
 }
 
 #define SCATTER(type) \
@@ -86,117 +216,115 @@ int64_t dqc_scatter(const uint8_t *fields, int64_t count, int64_t filler, const 
 }
 
 #define CHANCE_LOG 12
-#define MOST_SEEN 255
-#define CONTEXTS 4
-#define SIGNS_AROUND 81
-#define MAGNITUDES_AROUND 25
+#define MOST_CERTAIN 65535
+#define LINE_CERTAINTY 1024
+#define CONTEXTS 5
+#define PAIRS 9  /* of signs around */
+#define LEVELS 25  /* pairs of levels around */
+#define SIGNS 81
+#define AROUND (LEVELS + SIGNS + 2)  /* at least 2 * PAIRS + SIGNS */
 #define MOST_NEAR 3
 
 typedef struct {
-    uint16_t chance, seen;
-} counter;
+    int32_t weight, certainty;
+} context;
 
 typedef struct {
-    const int16_t *stretch, *squash; /* of 4096 chances, and of -2047 .. 2047 */
-    int decodes;
+    const int16_t *squash; /* of -2047 .. 2047 */
     uint64_t state;
-    const uint32_t *words;
-    int64_t next, words_end;
+    const uint32_t *words, *words_end;
     uint16_t *decisions; /* of an encoder: chance of a 1, and the bit above it */
-    int64_t decided;
-    int32_t rates[MOST_SEEN + 1];
+    int32_t rates[(MOST_CERTAIN >> 5) + 1];
 } coder;
 
-static int decide(coder *c, int64_t *weights, counter **counters, int contexts, int bit)
+static inline int decide(coder *c, int decodes, context *const contexts[CONTEXTS], int bit)
 {
-    int64_t inputs[CONTEXTS], sum = 0;
-    for (int k = 0; k < contexts; k++) {
-        inputs[k] = c->stretch[counters[k]->chance >> 4];
-        sum += weights[k] * inputs[k];
-    }
-    sum >>= 16;
-    sum = sum < -2047 ? -2047 : sum > 2047 ? 2047 : sum;
-    int64_t chance = c->squash[sum + 2047];
-    if (c->decodes) {
-        uint64_t slot = c->state & ((1 << CHANCE_LOG) - 1);
+    int32_t logit = 0;
+    for (int k = 0; k < CONTEXTS; k++)
+        logit += contexts[k]->weight;
+    logit >>= 8;
+    logit = logit < -2047 ? -2047 : logit > 2047 ? 2047 : logit;
+    int32_t chance = c->squash[logit + 2047];
+    if (decodes) {
+        uint64_t slot = c->state & ((1 << CHANCE_LOG) - 1), rest = c->state >> CHANCE_LOG;
         bit = slot < (uint64_t)chance;
-        c->state = bit ? (uint64_t)chance * (c->state >> CHANCE_LOG) + slot
-                       : (uint64_t)(4096 - chance) * (c->state >> CHANCE_LOG) + slot - (uint64_t)chance;
-        if (!(c->state >> 32) && c->next < c->words_end)
-            c->state = c->state << 32 | c->words[c->next++];
+        uint64_t mask = -(uint64_t)bit, one = (uint64_t)chance * rest;
+        c->state = slot + (mask & one) + (~mask & ((rest << CHANCE_LOG) - one - (uint64_t)chance));
+        if (!(c->state >> 32) && c->words < c->words_end)
+            c->state = c->state << 32 | *c->words++;
     } else
-        c->decisions[c->decided++] = (uint16_t)(chance | bit << 15);
-    int64_t error = ((bit << CHANCE_LOG) - chance) * 14;
-    for (int k = 0; k < contexts; k++) {
-        counter *seen = counters[k];
-        weights[k] += (inputs[k] * error + 32768) >> 16;
-        seen->chance += (uint16_t)((int64_t)((bit ? 65535 : 0) - seen->chance) * c->rates[seen->seen] >> 16);
-        seen->seen += seen->seen < MOST_SEEN;
+        *c->decisions++ = (uint16_t)(chance | bit << 15);
+    int32_t error = (bit << CHANCE_LOG) - chance;
+    int32_t information = 1 + (chance * (4096 - chance) >> 16);
+    for (int k = 0; k < CONTEXTS; k++) {
+        context *one = contexts[k];
+        int32_t certainty = one->certainty;
+        one->weight += error * c->rates[certainty >> 5] >> 8;
+        certainty += information;
+        one->certainty = certainty < MOST_CERTAIN ? certainty : MOST_CERTAIN;
     }
     return bit;
 }
 
-/* Signs and magnitudes of the weights at ascending positions; 0, 1 where they do not ascend below size, -1 where memory
- * is short. */
-static int walk(coder *c, const int64_t *positions, int64_t kept, int64_t size, int64_t columns, int64_t distance,
-                int64_t levels, uint8_t *signs, uint8_t *magnitudes)
+/* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; 1 where they do not ascend below size, -1 where memory is
+ * short. A row's contexts of all questions lie together, as do a column's. */
+static inline int walk(coder *c, int decodes, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                       int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices)
 {
-    int64_t rows = (size + columns - 1) / columns, lines = rows + columns;
-    int64_t of_signs = lines + SIGNS_AROUND, of_level = lines + MAGNITUDES_AROUND + SIGNS_AROUND;
-    int64_t all = of_signs + (levels - 1) * of_level;
-    counter *counters = malloc((size_t)all * sizeof(counter));
-    int64_t *weights = malloc((size_t)(levels * CONTEXTS) * sizeof(int64_t));
+    uint8_t signs[256] = {0}, ranks[256] = {0};
+    for (int64_t code = 2 * levels - 1; code >= 0; code--) { /* of a codeword that is its own mirror, sign 0 */
+        signs[table[code]] = (uint8_t)(code >= levels);
+        ranks[table[code]] = (uint8_t)(code % levels);
+    }
+    int64_t rows = (size + columns - 1) / columns, lines = (rows + columns) * levels;
+    context *contexts = calloc((size_t)(lines + levels * AROUND), sizeof(context));
     uint8_t *near = calloc((size_t)(size + distance + 1), 1);
-    if (!counters || !weights || !near) {
-        free(counters), free(weights), free(near);
+    if (!contexts || !near) {
+        free(contexts), free(near);
         return -1;
     }
-    for (int seen = 0; seen <= MOST_SEEN; seen++)
-        c->rates[seen] = 131072 / (2 * seen + 3);
-    for (int64_t i = 0; i < all; i++)
-        counters[i] = (counter){32768, 0};
-    for (int64_t i = 0; i < levels * CONTEXTS; i++)
-        weights[i] = 19661;
-    int64_t i = 0;
-    for (int64_t row = 0, row_end = columns; i < kept; i++) {
+    for (int certainty = 0; certainty <= MOST_CERTAIN >> 5; certainty++)
+        c->rates[certainty] = (1 << 16) / (2 * certainty + 65);
+    for (int64_t i = 0; i < lines; i++)
+        contexts[i].certainty = LINE_CERTAINTY;
+    int64_t i = 0, before = -1;
+    context *row = contexts, *of_columns = contexts + rows * levels, *around = contexts + lines;
+    for (int64_t row_end = columns; i < kept; i++) {
         int64_t position = positions[i];
-        if (position < (i ? positions[i - 1] + 1 : 0) || position >= size)
+        if (position <= before || position >= size)
             break;
+        before = position;
         for (; position >= row_end; row_end += columns)
-            row++;
-        int64_t column = rows + position - (row_end - columns);
-        uint8_t *here = near + position + distance + 1; /* 0, or 1 + sign + 2 * magnitude */
-        const uint8_t left = here[-1], above = here[-distance];
-        const uint8_t around[4] = {left, above, here[-distance - 1], here[1 - distance]};
-        int64_t signs_around = 0, power = 1, magnitudes_around;
-        for (int k = 0; k < 4; k++, power *= 3)
-            signs_around += power * (around[k] ? 1 + ((around[k] - 1) & 1) : 0);
-        magnitudes_around = 5 * (left ? 1 + ((left - 1) >> 1) : 0) + (above ? 1 + ((above - 1) >> 1) : 0);
-        counter *of_sign[CONTEXTS] = {counters + row, counters + column, counters + lines + signs_around};
-        int sign = decide(c, weights, of_sign, 3, signs[i]);
-        int64_t magnitude = 0;
-        for (; magnitude < levels - 1; magnitude++) {
-            counter *base = counters + of_signs + magnitude * of_level;
-            counter *of_magnitude[CONTEXTS] = {base + row, base + column, base + lines + magnitudes_around,
-                                               base + lines + MAGNITUDES_AROUND + signs_around};
-            if (decide(c, weights + CONTEXTS * (magnitude + 1), of_magnitude, 4, magnitudes[i] == magnitude))
+            row += levels;
+        context *column = of_columns + (position - (row_end - columns)) * levels;
+        uint8_t *here = near + position + distance + 1; /* 0, or 1 + sign + 2 * level */
+        const int left = here[-1], above = here[-distance], other = here[-distance - 1], next = here[1 - distance];
+#define SIGN(code) ((code) ? 2 - ((code) & 1) : 0)
+        int pair = SIGN(left) + 3 * SIGN(above), diagonal = SIGN(other) + 3 * SIGN(next), all = pair + PAIRS * diagonal;
+        context *of_sign[CONTEXTS] = {row, column, around + pair, around + PAIRS + diagonal, around + 2 * PAIRS + all};
+        int sign = decide(c, decodes, of_sign, signs[indices[i]]), rank = 0, wanted = ranks[indices[i]];
+        context *pairs = around + 5 * ((left + 1) >> 1) + ((above + 1) >> 1);
+        context *of_all = around + LEVELS + all, *of_own = around + LEVELS + SIGNS + sign;
+        for (; rank < levels - 1; rank++) {
+            int64_t shift = (rank + 1) * AROUND;
+            context *of_level[CONTEXTS] = {row + rank + 1, column + rank + 1, pairs + shift, of_all + shift, of_own + shift};
+            if (decide(c, decodes, of_level, wanted == rank))
                 break;
         }
-        signs[i] = (uint8_t)sign;
-        magnitudes[i] = (uint8_t)magnitude;
-        *here = (uint8_t)(1 + sign + 2 * (magnitude < MOST_NEAR ? magnitude : MOST_NEAR));
+        indices[i] = table[sign ? levels + rank : rank];
+        *here = (uint8_t)(1 + sign + 2 * (rank < MOST_NEAR ? rank : MOST_NEAR));
     }
-    free(counters), free(weights), free(near);
+    free(contexts), free(near);
     return i < kept;
 }
 
 /* The decisions that say so, one after another; how many, -1 where memory is short. */
-int64_t dqc_encode_values(const int16_t *stretch, const int16_t *squash, const int64_t *positions, int64_t kept,
-                          int64_t size, int64_t columns, int64_t distance, int64_t levels, uint8_t *signs,
-                          uint8_t *magnitudes, uint16_t *decisions)
+int64_t dqc_encode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                          int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices,
+                          uint16_t *decisions)
 {
-    coder c = {.stretch = stretch, .squash = squash, .decisions = decisions};
-    return walk(&c, positions, kept, size, columns, distance, levels, signs, magnitudes) ? -1 : c.decided;
+    coder c = {.squash = squash, .decisions = decisions};
+    return walk(&c, 0, positions, kept, size, columns, distance, levels, table, indices) ? -1 : c.decisions - decisions;
 }
 
 /* Words of the stream of decisions, the last one first, into words; how many. The state is left in *state. */
@@ -218,11 +346,11 @@ int64_t dqc_push_decisions(const uint16_t *decisions, int64_t decided, uint32_t 
 }
 
 /* 0; -1 where memory is short, 1 where the stream does not end with the values. */
-int64_t dqc_decode_values(const int16_t *stretch, const int16_t *squash, const int64_t *positions, int64_t kept,
-                          int64_t size, int64_t columns, int64_t distance, int64_t levels, uint8_t *signs,
-                          uint8_t *magnitudes, uint64_t state, const uint32_t *words, int64_t words_end)
+int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                          int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices, uint64_t state,
+                          const uint32_t *words, int64_t words_end)
 {
-    coder c = {.stretch = stretch, .squash = squash, .decodes = 1, .state = state, .words = words, .words_end = words_end};
-    int failed = walk(&c, positions, kept, size, columns, distance, levels, signs, magnitudes);
-    return failed ? failed : c.state != 1 || c.next != words_end;
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
+    int failed = walk(&c, 1, positions, kept, size, columns, distance, levels, table, indices);
+    return failed ? failed : c.state != 1 || c.words != c.words_end;
 }

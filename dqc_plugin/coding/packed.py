@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dqc_plugin.errors import ArtifactError
 
 _LANES = (8, 16, 32)
+_FEW = 32
 _PART = 1 << 16  # symbols that stay in the cache
 
 
@@ -43,6 +44,9 @@ def unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
         raise ArtifactError(
             f"{count} packed symbols of {width} bits take {packed_length(count, width)} bytes, not {len(data)}"
         )
+    if count <= _FEW:  # an operation on a few numbers takes numpy longer
+        whole, mask = int.from_bytes(data, "little"), (1 << width) - 1
+        return np.array([whole >> at & mask for at in range(0, count * width, width)], np.uint8)
     symbols, view = np.empty(count, np.uint8), memoryview(data)
     for start in range(0, count, _PART):
         part = symbols[start : start + _PART]

@@ -107,14 +107,10 @@ class Decoder:
         return symbols
 
     def _take_natively(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
-        symbols, at = np.empty(sum(count for count, _ in segments), np.uint8), 0
-        for count, frequencies in segments:
-            part, words = symbols[at : at + count], self._words
-            self._next = native.take(self._states, at, frequencies, part, words, self._next, self._bare)
-            if self._next < 0:
-                raise ArtifactError("an ANS stream is cut")
-            at += count
-        self._refill()
+        symbols = np.empty(sum(count for count, _ in segments), np.uint8)
+        self._next = native.take(self._states, segments, symbols, self._words, self._next, self._bare)
+        if self._next < 0:
+            raise ArtifactError("an ANS stream is cut")
         return symbols
 
     def _pop(self, lane: int, slots: States, symbols: Symbols) -> None:

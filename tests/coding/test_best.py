@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy
+from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy, native
 from dqc_plugin.coding.best import best
 from dqc_plugin.coding.coders import huffman
 from dqc_plugin.errors import ArtifactError
@@ -193,3 +193,30 @@ def test_a_tensor_that_costs_nothing_takes_bytes_all_the_same() -> None:
 
 def test_the_registry_has_it() -> None:
     assert lookup("coder", "best").load() is best
+
+
+@pytest.mark.skipif(native.LIBRARY is None, reason="no C")
+@settings(deadline=None, max_examples=300)
+@given(at=st.integers(0, 400), value=st.integers(0, 255), in_values=st.booleans(), seed=st.integers(0, 3))
+def test_c_and_python_find_the_same_in_damaged_classes(at: int, value: int, in_values: bool, seed: int) -> None:
+    kept = _network((40, 60), 0.85, 15, 1.0, seed)
+    plan, _ = contexts.choose(kept, 15)
+    coded = ans.encode(kept, 15, plan)
+    assert coded is not None
+    assert coded.positions[0] == 0x43
+    streams = [bytearray(coded.positions), bytearray(coded.indices)]
+    damaged = streams[in_values]
+    damaged[at % len(damaged)] = value
+    found = _decoded(Coded(*map(bytes, streams)), kept)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        assert _decoded(Coded(*map(bytes, streams)), kept) == found
+
+
+def _decoded(coded: Coded, kept: KeptIndices) -> str | tuple[list[int], list[int]]:
+    """Positions and indices, or the error."""
+    try:
+        found = best.decode(coded, kept.size, len(kept.indices), 15)
+    except ArtifactError as error:
+        return str(error)
+    return np.asarray(found.positions).tolist(), found.indices.tolist()
