@@ -80,11 +80,9 @@ class Classes:
     @cached_property
     def sizes(self) -> list[int]:
         """Weights in each context."""
-        heights, widths = np.bincount(self.rows), np.bincount(self.columns)
-        sizes = np.zeros(self.contexts, np.int64)
-        found = np.convolve(heights[1:], widths[1:]) if len(heights) > 1 < len(widths) else sizes
-        sizes[: len(found)] = found
-        return [int(size) for size in sizes]
+        heights = np.bincount(self.rows, minlength=self.row_levels + 1)
+        widths = np.bincount(self.columns, minlength=self.column_levels + 1)
+        return [int(size) for size in np.convolve(heights[1:], widths[1:])]
 
     def to_places(self, positions: Places) -> Places:
         """The place in the order of the contexts of each weight, none of class 0."""

@@ -98,9 +98,7 @@ class _View:
         order = Classes(row_map[self.rows], column_map[self.columns], row_levels, column_levels)
         contexts = row_map[:, None].astype(np.int64) + column_map - 2
         hists = np.stack([self.hist[contexts == context].sum(0) for context in range(order.contexts)])
-        heights = np.bincount(order.rows, minlength=row_levels + 1)[1:]
-        widths = np.bincount(order.columns, minlength=column_levels + 1)[1:]
-        bits, span = _bits(hists, np.convolve(heights, widths), self.is_sparse)
+        bits, span = _bits(hists, np.array(order.sizes), self.is_sparse)
         bits += _HEAD_BITS + 4 * (row_levels + column_levels)
         bits += sum(entropy_bits(np.bincount(labels)[None]) for labels in (order.rows, order.columns))
         return Plan(order, signs_apart, span), bits

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from dqc_plugin.errors import ArtifactError
 
 CHANCES = 4096
-RATES = [(1 << 16) // (2 * level + 65) for level in range(1 << 11)]
-"""By floor(certainty / 32)."""
+_RATES = [(1 << 16) // (2 * level + 65) for level in range(1 << 11)]  # by floor(certainty / 32)
 _CHANCE_LOG, _WORD_BITS, _STATE_BYTES = 12, 32, 8
 _MOST_CERTAIN, _FARTHEST = 65535, 2047
 _KNOTS_BELOW = [1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546]
@@ -54,7 +53,7 @@ def decide(contexts: Sequence[list[int]], code: Code, bit: int) -> int:
     bit = code(chance, bit)
     error, information = (bit << _CHANCE_LOG) - chance, 1 + (chance * (CHANCES - chance) >> 16)
     for context in contexts:
-        context[0] += error * RATES[context[1] >> 5] >> 8
+        context[0] += error * _RATES[context[1] >> 5] >> 8
         context[1] = min(context[1] + information, _MOST_CERTAIN)
     return bit
 

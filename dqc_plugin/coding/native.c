@@ -1,5 +1,6 @@
-/* The inner loops of decoding and of the values by neighbours. Each does what the Python beside it says, bit for bit:
- * rans.py (dqc_take, dqc_push), coders.py (dqc_scatter), decisions.py and neighbours.py (dqc_encode_values, dqc_decode_values). */
+/* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
+ * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), and neighbours.py
+ * with decisions.py (dqc_encode_values, dqc_push_decisions, dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, in
     return next;
 }
 
-/* A part of a stream: symbols of some tables, so many of each, from the lanes of a stream; the place of the next word, -1 where it is cut. */
+/* A part of a stream: symbols of some tables, so many of each, from the lanes; the place of the next word, -1 where the
+ * stream is cut. */
 int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, const int64_t *alphabets,
                  const int64_t *counts, int64_t tables, uint8_t *symbols, const uint32_t *words, int64_t words_end,
                  int64_t next, int64_t bare)
@@ -98,7 +100,12 @@ int64_t dqc_to_slots(int64_t *weights, int64_t alphabet)
 /* The frequencies (filler + 1,) of gaps where kept of size weights are kept, none here rather than there. */
 int64_t dqc_geometric(int64_t kept, int64_t size, int64_t filler, int64_t *frequencies)
 {
-    int64_t ratio = ((size - kept) << 32) / size, left = (int64_t)1 << 40;
+    int64_t rest = (size - kept) % size, ratio = (size - kept) / size, left = (int64_t)1 << 40;
+    for (int bit = 0; bit < 32; bit++) { /* floor((size - kept) 2^32 / size), of sizes that 2^32 would carry too far */
+        rest <<= 1;
+        ratio = ratio << 1 | (rest >= size);
+        rest -= rest >= size ? size : 0;
+    }
     for (int64_t gap = 0; gap <= filler; gap++) {
         int64_t high = (left >> 20) * ratio, low = (left & 0xFFFFF) * ratio; /* left * ratio may have 72 bits */
         int64_t less = gap < filler ? (high + (low >> 20)) >> 12 : 0;
@@ -165,33 +172,6 @@ int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *len
     }
     free(of_rows);
     return found;
-}
-
-static int lowest_bit(uint64_t word)
-{
-#ifdef __GNUC__
-    return __builtin_ctzll(word);
-#else
-    int bit = 0;
-    for (; !(word & 1); word >>= 1)
-        bit++;
-    return bit;
-#endif
-}
-
-/* The same positions below size in ascending order; 0, or -2 where memory is short. */
-int64_t dqc_ascend(int64_t *positions, int64_t kept, int64_t size)
-{
-    uint64_t *is_kept = calloc((size_t)size / 64 + 1, sizeof(uint64_t));
-    if (!is_kept)
-        return -2;
-    for (int64_t i = 0; i < kept; i++)
-        is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
-    for (int64_t word = 0; word <= size / 64; word++)
-        for (uint64_t left = is_kept[word]; left; left &= left - 1)
-            *positions++ = 64 * word + lowest_bit(left);
-    free(is_kept);
-    return 0;
 }
 
 #define SCATTER(type) \
@@ -266,8 +246,8 @@ static inline int decide(coder *c, int decodes, context *const contexts[CONTEXTS
     return bit;
 }
 
-/* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; 1 where they do not ascend below size, -1 where memory is
- * short. A row's contexts of all questions lie together, as do a column's. */
+/* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; 1 where positions do
+ * not ascend below size, -1 where memory is short. A row's contexts of all questions lie together, as do a column's. */
 static inline int walk(coder *c, int decodes, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
                        int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices)
 {

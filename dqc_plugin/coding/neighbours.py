@@ -33,8 +33,7 @@ _MARK = 0x20
 """The first byte of values by neighbours, before all of the above; no other form's has this bit."""
 MOST_WEIGHTS = 1 << 20
 """Of a tensor in this form: in larger ones there is less to gain, and what is learnt leaves the cache."""
-LINE_CERTAINTY = 1024
-"""Of a row or column at first: it tells less than what is around."""
+_LINE_CERTAINTY = 1024  # of a row or column at first: it tells less than what is around
 _MOST_NEAR = 3
 _FARTHEST, _SEARCHED = 64, 1 << 18
 Indices = NDArray[np.uint8]
@@ -165,13 +164,11 @@ def _walk(positions: Positions, layout: Layout, table: Indices, indices: Indices
         row, column = divmod(position, layout.columns)
         here = position + layout.distance + 1
         around = [near[here - before] for before in (1, layout.distance, layout.distance + 1, layout.distance - 1)]
-        left, above, *diagonal = (2 - code % 2 if code else 0 for code in around)
-        all_signs, lines = (left, above, *diagonal), (row, column)
-        sign = questions[0].decide(lines, ((left, above), tuple(diagonal), all_signs), code, wanted_sign)
-        of_levels = tuple(code + 1 >> 1 for code in around[:2])
-        level = 0
+        signs, lines = tuple(2 - seen % 2 if seen else 0 for seen in around), (row, column)
+        sign = questions[0].decide(lines, (signs[:2], signs[2:], signs), code, wanted_sign)
+        of_levels, level = tuple(seen + 1 >> 1 for seen in around[:2]), 0
         for question in questions[1:]:
-            if question.decide(lines, (of_levels, all_signs, (sign,)), code, int(wanted == level)):
+            if question.decide(lines, (of_levels, signs, (sign,)), code, int(wanted == level)):
                 break
             level += 1
         found.append(int(table[sign * layout.levels + level]))
@@ -186,7 +183,7 @@ class _Question:
         self._contexts: dict[tuple[int, object], list[int]] = {}
 
     def decide(self, lines: tuple[int, int], around: tuple[tuple[int, ...], ...], code: Code, bit: int) -> int:
-        of_lines = [self._context(kind, line, LINE_CERTAINTY) for kind, line in enumerate(lines)]
+        of_lines = [self._context(kind, line, _LINE_CERTAINTY) for kind, line in enumerate(lines)]
         of_around = [self._context(kind, what, 0) for kind, what in enumerate(around, len(lines))]
         return decisions.decide([*of_lines, *of_around], code, bit)
 

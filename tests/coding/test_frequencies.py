@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import frequencies
+from dqc_plugin.coding import frequencies, native
 from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.coding.rans import SLOTS
 from dqc_plugin.errors import ArtifactError
@@ -52,6 +52,18 @@ def test_geometric_tables_have_a_slot_for_every_gap(size: int, share: float) -> 
     found = frequencies.geometric(kept, size)
     assert int(found.sum()) == SLOTS and int(found.min()) >= 1
     assert len(found) == frequencies.filler_of(kept, size) + 1 <= 256
+
+
+@pytest.mark.skipif(native.LIBRARY is None, reason="no C")
+@settings(deadline=None, max_examples=200)
+@given(size=st.integers(1, 1 << 56), share=st.floats(0, 1), weights=st.lists(st.integers(0, 1 << 39), min_size=1))
+def test_c_makes_the_tables_of_python(size: int, share: float, weights: list[int]) -> None:
+    kept, some = min(size, max(1, int(size * share))), np.array([*weights[:255], 1])
+    found = frequencies.geometric(kept, size), frequencies.to_slots(some)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        np.testing.assert_array_equal(found[0], frequencies.geometric(kept, size))
+        np.testing.assert_array_equal(found[1], frequencies.to_slots(some))
 
 
 def test_geometric_tables_follow_the_shares() -> None:
