@@ -34,6 +34,7 @@ from dqc_plugin.codebooks import PowerOfTwo, SharedValues
 from dqc_plugin.coding import huffman, varint
 from dqc_plugin.errors import ArtifactError
 
+GOLDEN = Path(__file__).parents[1] / "tests" / "artifact" / "golden"
 CODERS = ("best", "huffman", "packed", "deep_compression")
 SECONDS_PER_FILE = 5
 BYTES_OF_MEMORY = 512 << 20
@@ -53,14 +54,20 @@ class Seed:
 
 
 def seeds(folder: Path) -> list[Seed]:
-    """Small files: by every coder, tensors sparse and dense, with and without classes of rows and columns."""
-    found = []
+    """Small files: by every coder, tensors sparse and dense, with and without classes of rows and columns.
+
+    Also the golden files of forms that are read and not written any more.
+    """
+    files = sorted(GOLDEN.glob("v1-best-small-*.dqc"))
     for coder in CODERS:
         for number, (tensors, calibration) in enumerate(_networks()):
-            file = save(folder / f"{coder}{number}.dqc", tensors, calibration, coder=coder, metadata={"a": [1]})
-            with open_reader(file) as reader:
-                found.append(Seed(file.read_bytes(), reader.index, [b for _, b in reader.blobs()], load(file)))
-    return found
+            files.append(save(folder / f"{coder}{number}.dqc", tensors, calibration, coder=coder, metadata={"a": [1]}))
+    return [_seed(file) for file in files]
+
+
+def _seed(file: Path) -> Seed:
+    with open_reader(file) as reader:
+        return Seed(file.read_bytes(), reader.index, [blob for _, blob in reader.blobs()], load(file))
 
 
 def _networks() -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, dict[str, object]]]]]:

@@ -119,8 +119,8 @@ def quantized(coder, kept, blobs, dtype, shape):
     tables, size = codebook(Cursor(blobs[0])), math.prod(shape)
     if not size:
         return []
-    if blobs[1] and blobs[1][0] & 64:
-        places, indices = ans(Cursor(blobs[1]), blobs[2], size, len(tables[0]))
+    if blobs[1] and blobs[1][0] >= 64:
+        places, indices = ans(Cursor(blobs[1]), blobs[2], size, kept, len(tables[0]))
     elif coder == "best" and blobs[2][:1] == b" ":
         places = positions(blobs[1], kept, size)
         indices = by_neighbours(Cursor(blobs[2]), places, len(tables[0]))
@@ -194,20 +194,21 @@ class Stream:
         self.states = [high << 32 | low for low, high in zip(lows, words[:lanes], strict=True)]
         self.words, self.data, self.used, self.bare = words, data, lanes, bare
 
-    def part(self, runs):
-        """Runs of (count, frequencies); a list of symbols for each."""
+    def part(self, runs, fillers=False):
+        """Runs of (count, frequencies); a list of symbols for each. fillers: the last symbol does not count."""
         found, at, lanes = [], 0, len(self.states)
         for count, frequencies in runs:
             starts = [0, *accumulate(frequencies)][:-1]
             found.append([])
-            for at in range(at, at + count):  # noqa: B020
+            while count:
                 state = self.states[at % lanes]
                 symbol = bisect_right(starts, state % SLOTS) - 1
                 self.states[at % lanes] = frequencies[symbol] * (state // SLOTS) + state % SLOTS - starts[symbol]
                 found[-1].append(symbol)
-                if at % (2 * lanes) == 2 * lanes - 1:
+                count -= not fillers or symbol != len(frequencies) - 1
+                at += 1
+                if at % (2 * lanes) == 0:
                     self.refill()
-            at += count > 0
         self.refill()
         return found
 
@@ -245,38 +246,57 @@ def geometric(kept, size):
     return to_slots([max(a - b, 1) for a, b in zip(left, [*left[1:], 0], strict=True)])
 
 
-def ans(head, values, size, codewords):
-    kind = head.byte()
-    order, counts, gaps = range(size), [size], None
-    if kind != 64:
-        lanes = 1 << head.byte()
-        if kind & 2:
-            columns, levels = head.count(), [head.byte(), head.byte()]
+def ans(head, values, size, kept, codewords):
+    first = head.byte()
+    is_old = first < 128
+    lanes, form, has_classes = 1 << first % 16, first >> 4 & 3, first & 64
+    if is_old:
+        lanes, form, has_classes = 1 << (head.byte() if first > 64 else 0), first & 1, first & 2
+    order, counts, sizes, columns = range(size), [size], [size], 0
+    if form == 3:
+        order, counts = positions(head.rest(), kept, size), [kept]
+    elif form or has_classes:
+        if has_classes:
+            columns = head.count()
+            levels = [head.byte(), head.byte()] if is_old else [1 + (both := head.byte()) % 16, 1 + both // 16]
             lines = list(zip((size // columns, columns), [table(head, level + 1) for level in levels], strict=True))
-        if kind & 1:
-            contexts = sum(levels) - 1 if kind & 2 else 1
-            counts = [(kept, head.count() if kept else 0) for kept in (head.count() for _ in range(contexts))]
-            tables = [table(head, 256) if kept else None for kept, _ in counts] if head.byte() else None
+        if form:
+            contexts = sum(levels) - 1 if has_classes else 1
+            counts, fillers, tables = (old_gaps if is_old else gaps_of)(head, contexts, form, kept)
         stream = Stream(values[: 4 * lanes], head.rest(), lanes)
-        sizes = [size]
-        if kind & 2:
+        if has_classes:
             order, sizes = by_context(*stream.part(lines), *levels)
-        if kind & 1:
-            used = [context for context, (kept, _) in enumerate(counts) if kept]
-            own = [tables[k] if tables else geometric(counts[k][0], sizes[k]) for k in used]
-            gaps = stream.part([(sum(counts[k]), slots) for k, slots in zip(used, own, strict=True)])
+        if form:
+            used = [context for context, count in enumerate(counts) if count]
+            own = [tables.pop(0) if tables else geometric(counts[k], sizes[k]) for k in used]
+            lengths = [counts[k] + fillers[k] for k in used]
+            fields = stream.part(list(zip(lengths, own, strict=True)), fillers=not is_old)
             starts = [0, *accumulate(sizes)]
             order = [
                 order[starts[k] + place]
-                for k, fields, slots in zip(used, gaps, own, strict=True)
-                for place in from_gaps(fields, len(slots) - 1)
+                for k, of_context, slots in zip(used, fields, own, strict=True)
+                for place in from_gaps(of_context, len(slots) - 1)
             ]
-        counts = [kept for kept, _ in counts] if kind & 1 else sizes
+        else:
+            counts = sizes
         values = stream.end() + values[4 * lanes :]
-    if values[:1] == b" ":
+    if is_old and values[:1] == b" ":
         order = sorted(order)
         return order, by_neighbours(Cursor(values), order, codewords)
-    return order, ans_values(Cursor(values), counts, codewords)
+    return order, ans_values(Cursor(values), counts, codewords, is_old, order, columns)
+
+
+def gaps_of(head, contexts, form, kept):
+    counts = [head.count() for _ in range(contexts - 1)]
+    counts.append(kept - sum(counts))
+    filler = head.byte() if form == 2 else 0
+    return counts, [0] * contexts, [table(head, filler + 1) for count in counts if count and filler]
+
+
+def old_gaps(head, contexts, _form, _kept):
+    both = [(count, head.count() if count else 0) for count in (head.count() for _ in range(contexts))]
+    tables = [table(head, 256) for count, _ in both if count] if head.byte() else []
+    return [count for count, _ in both], [fillers for _, fillers in both], tables
 
 
 def by_context(rows, columns, row_levels, column_levels):
@@ -292,18 +312,29 @@ def by_context(rows, columns, row_levels, column_levels):
     return order, sizes
 
 
-def ans_values(cursor, counts, codewords):
-    apart, lanes, span = cursor.byte(), 1 << cursor.byte(), cursor.byte()
+def ans_values(cursor, counts, codewords, is_old, order, columns):
+    """The indices of the weights at the places of order."""
+    form, log = (cursor.byte(), cursor.byte()) if is_old else divmod(cursor.byte(), 16)
+    span, lanes = cursor.byte() if is_old or len(counts) > 1 else 1, 1 << log
     groups = [sum(counts[at : at + span]) for at in range(0, len(counts), span)]
-    alphabet = (codewords + 1) // 2 if apart else codewords
-    runs = [(count, table(cursor, alphabet)) for count in groups if count]
-    stream = Stream(cursor.take(4 * lanes), cursor.rest(), lanes, bare=lanes == 1 and not apart)
+    runs = [(count, table(cursor, (codewords + 1) // 2 if form else codewords)) for count in groups if count]
+    bare, data = lanes == 1 and not form, cursor.rest()
+    data = untrimmed(data) if bare and not is_old else data
+    stream = Stream(data[: 4 * lanes], data[4 * lanes :], lanes, bare)
     found = [symbol for run in stream.part(runs) for symbol in run]
-    if apart:
+    if form == 2:
+        tail = Cursor(stream.end())
+        signs = by_signs(tail.count() or columns, tail, order)
+    elif form:
         signs = unpack(stream.end(), len(found), 1)
     else:
         found, signs = [symbol // 2 for symbol in found], [symbol % 2 for symbol in found]
     return [codewords - 1 - magnitude if sign else magnitude for magnitude, sign in zip(found, signs, strict=True)]
+
+
+def untrimmed(data):
+    state = len(data) if len(data) <= 8 else 5 + (len(data) - 1) % 4
+    return data[:state].ljust(8, b"\0") + data[state:]
 
 
 SQUASH = [
@@ -318,7 +349,7 @@ class Decisions:
         self.state, *self.words = struct.unpack(f"<Q{len(data) // 4 - 2}I", data)
         self.words.reverse()
 
-    def decide(self, contexts):
+    def decide(self, contexts, reserve):
         logit = sum(weight for weight, _ in contexts) >> 8
         chance = SQUASH[min(max(logit, -2047), 2047) + 2047]
         slot = self.state % 4096
@@ -327,9 +358,19 @@ class Decisions:
         if self.state < 1 << 32 and self.words:
             self.state = self.state << 32 | self.words.pop()
         for context in contexts:
-            context[0] += (4096 * bit - chance) * (65536 // (2 * (context[1] // 32) + 65)) >> 8
+            context[0] += (4096 * bit - chance) * (65536 // (2 * (context[1] // 32) + reserve)) >> 8
             context[1] = min(context[1] + 1 + (chance * (4096 - chance) >> 16), 65535)
         return bit
+
+
+def by_signs(columns, cursor, order):
+    above, stream, contexts, near = cursor.byte(), Decisions(untrimmed(cursor.rest())), {}, {}
+    for place in sorted(order):
+        around = tuple(near.get(place - before) for before in (1, above, above + 1, above - 1))
+        keys = [("row", place // columns), ("column", place % columns), around[:2], around]
+        known = [contexts.setdefault(key, [0, 1024 if key[0] in ("row", "column") else 0]) for key in keys]
+        near[place] = stream.decide(known, 25)
+    return [near[place] for place in order]
 
 
 def by_neighbours(cursor, order, codewords):
@@ -345,7 +386,7 @@ def by_neighbours(cursor, order, codewords):
         def decide(question, *of_around, place=place):
             keys = [("row", place // columns), ("column", place % columns), *enumerate(of_around)]
             known = [contexts.setdefault((question, key), [0, 0 if key[0] in range(3) else 1024]) for key in keys]
-            return stream.decide(known)
+            return stream.decide(known, 65)
 
         sign = decide("sign", signs[:2], signs[2:], signs)
         of_levels = [min(level, 3) for _, level in around[:2]]

@@ -1,47 +1,64 @@
 """A tensor by ANS: the positions of the kept weights (``ans_positions.py``) and their values (``ans_values.py``).
 
-Both have static tables for each context of a weight, and the weights are in the order of their contexts; or the values
-are coded by their neighbours (``neighbours.py``), where that is smaller. The payload of the positions' lanes is the
-start of the values: there is no stream before these are coded.
+Both have static tables for each context of a weight, and the weights are in the order of their contexts. The payload of
+the positions' lanes is the start of the values: there is no stream before these are coded.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import ans_positions, ans_values, native, neighbours
-from dqc_plugin.coding.ans_positions import MARK, Found, Order
-from dqc_plugin.coding.classes import Classes
+from dqc_plugin.coding import ans_heads, ans_positions, ans_values, neighbours, older_heads, signs, varint
+from dqc_plugin.coding.ans_heads import Order
+from dqc_plugin.coding.ans_positions import Found
+from dqc_plugin.coding.ans_values import Form, Values
+from dqc_plugin.coding.classes import Classes, Whole
 from dqc_plugin.coding.coders import Coded, Decoded, KeptByGaps, KeptIndices
+from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
 
-__all__ = ["MARK", "Plan", "decode", "encode"]
+__all__ = ["Form", "Plan", "are_in", "decode", "encode", "encode_values"]
 
 _WEIGHTS_PER_BYTE = 8 * 255
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the encoder decides. order: of the weights. signs_apart, span: see ``ans_values.py``."""
+    """What the encoder decides. order: of the weights. form, span: see ``ans_values.py``.
+
+    signs: what ``signs.py`` writes, if the form is so.
+    """
 
     order: Order
-    signs_apart: bool
+    form: Form
     span: int
+    signs: bytes = b""
 
 
-def encode(kept: KeptIndices, codebook_size: int, plan: Plan, around: bytes | None = None) -> Coded | None:
-    """The bytes of at least one weight; None where these are too few for a reader to believe in so many weights.
-
-    around: the values, if they are coded by their neighbours.
-    """
+def encode(kept: KeptIndices, codebook_size: int, plan: Plan) -> Coded | None:
+    """The bytes of at least one weight; None where these are too few for a reader to believe in so many weights."""
     places, indices, counts = _arrange(kept, plan.order)
-    values = around or ans_values.encode(indices, counts, codebook_size, plan.signs_apart, plan.span)
+    values = ans_values.encode(indices, counts, codebook_size, plan.form, plan.span, _tail(kept, plan))
+    if values is None:
+        return None
     coded = Coded(*ans_positions.encode(places, counts, plan.order, values))
     return coded if _can_stand_for(coded, kept.size) else None
+
+
+def encode_values(kept: KeptIndices, codebook_size: int, plan: Plan, positions: bytes) -> Coded | None:
+    """The same with positions of ``positions.py``, for weights in their own order."""
+    counts, tail = [len(kept.indices)], _tail(kept, replace(plan, order=Whole(kept.size)))
+    values = ans_values.encode(kept.indices, counts, codebook_size, plan.form, 1, tail)
+    return None if values is None else Coded(ans_heads.around_plain(positions), values)
+
+
+def are_in(positions: bytes) -> bool:
+    """True if positions are by ANS."""
+    return bool(positions) and bool(positions[0] & (ans_heads.MARK | older_heads.MARK))
 
 
 def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
@@ -49,11 +66,10 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     if not size or not _can_stand_for(coded, size):
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights")
     found = ans_positions.decode(coded.positions, coded.indices, size, count)
-    if neighbours.are_in(found.values):
-        return neighbours.decode(found.values, _ascending(found, size), size, codebook_size)
-    indices = ans_values.decode(found.values, found.counts, codebook_size)
-    if found.positions is None:
-        return KeptIndices(size, None, found.order.in_rows(indices))
+    if found.is_old and neighbours.are_in(found.values):
+        return neighbours.decode(found.values, _ascending(found), size, codebook_size)
+    values = ans_values.decode(found.values, found.counts, codebook_size, found.is_old)
+    indices = _indices(values, found, size, codebook_size)
     if isinstance(found.positions, Gaps):
         return KeptByGaps(size, found.positions, indices)
     return KeptIndices(size, found.positions, indices)
@@ -71,13 +87,35 @@ def _arrange(kept: KeptIndices, order: Order) -> tuple[NDArray[np.int64] | None,
     return places, indices, np.diff(ends, prepend=0).tolist()
 
 
-def _ascending(found: Found, size: int) -> NDArray[np.int64] | None:
-    """The positions of the kept weights from the first to the last; None if all are kept."""
-    if found.positions is None:
-        return None
-    if isinstance(found.positions, Gaps):
-        return found.positions.positions()
-    return native.ascend(found.positions, size) if native.LIBRARY else np.sort(found.positions)
+def _tail(kept: KeptIndices, plan: Plan) -> bytes:
+    """Signs by their neighbours: the columns of the matrix (varint), 0 for those of the classes, and the signs."""
+    columns = 0 if _columns(plan.order) == signs.columns_of(kept.shape) else signs.columns_of(kept.shape)
+    return varint.put(columns) + plan.signs if plan.form == Form.BY_NEIGHBOURS else b""
+
+
+def _columns(order: Order) -> int:
+    return len(order.columns) if isinstance(order, Classes) else 0
+
+
+def _indices(values: Values, found: Found, size: int, codebook_size: int) -> NDArray[np.uint8]:
+    """The indices in the order of the positions."""
+    if values.signs is not None:
+        indices = ans_values.to_indices(values.magnitudes, values.signs, codebook_size)
+        return found.order.in_rows(indices) if found.positions is None else indices
+    magnitudes = found.order.in_rows(values.magnitudes) if found.positions is None else values.magnitudes
+    tail = Cursor(values.tail)
+    columns = tail.count() or _columns(found.order)
+    of_neighbours = signs.decode(tail.rest(), _positions(found), len(magnitudes), size, columns)
+    return ans_values.to_indices(magnitudes, of_neighbours, codebook_size)
+
+
+def _positions(found: Found) -> NDArray[np.int64] | None:
+    return found.positions.positions() if isinstance(found.positions, Gaps) else found.positions
+
+
+def _ascending(found: Found) -> NDArray[np.int64] | None:
+    positions = _positions(found)
+    return None if positions is None else np.sort(positions)
 
 
 def _can_stand_for(coded: Coded, size: int) -> bool:

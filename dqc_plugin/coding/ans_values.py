@@ -1,16 +1,20 @@
 """Values by ANS: the indices of the kept weights in the order of their contexts.
 
-A byte, 1 where signs are apart; the binary logarithm of the number of lanes (byte); the number of contexts that share
-a table (byte, 1 or more); for each group of so many contexts, if it has kept weights, its table (``frequencies.py``);
-the stream (``rans.py``), of one part; the rest of the tail.
+The binary logarithm of the number of lanes, + 16 times the form (byte); where there are several contexts, the number of
+those that share a table (byte, 1 or more); for each group of so many contexts, if it has kept weights, its table
+(``frequencies.py``); the stream (``rans.py``), of one part; the rest of the tail. An older form starts with three
+bytes: the form, 0 or 1; the logarithm; the number of contexts.
 
-Index i of K has magnitude m = min(i, K - 1 - i) and sign s = 1 if i > K - 1 - i, else 0. Its symbol is m where signs
-are apart, else 2 m + s. The tail is the signs, if they are apart, bit packed: as good as random in most networks, so
-they are the payload of the stream's lanes. The payload is the start of the tail, and zeros after its end; with one
-lane and without a tail the stream is bare.
+Index i of K has magnitude m = min(i, K - 1 - i) and sign s = 1 if i > K - 1 - i, else 0. Its symbol is 2 m + s in form
+0, else m. The tail is the signs: bit packed in form 1, by their neighbours (``signs.py``) in form 2. It is the payload
+of the stream's lanes, as good as random. In form 1 zeros may follow it; in form 0, with one lane, the stream is bare
+and, but for the older form, trimmed.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,52 +29,99 @@ _PAYLOAD_PER_LANE = 8
 Indices = NDArray[np.uint8]
 
 
-def encode(indices: Indices, counts: list[int], codebook_size: int, signs_apart: bool, span: int) -> bytes:
-    """Indices (n,) below ``codebook_size``, so many of each context."""
-    symbols = to_symbols(indices, codebook_size, signs_apart)
-    tail = packed.pack((indices > symbols).astype(np.uint8), 1) if signs_apart else b""
-    head, part = _tables(symbols, counts, alphabet_of(codebook_size, signs_apart), span)
+class Form(IntEnum):
+    """Where the signs are: in the symbols, or apart."""
+
+    JOINT = 0
+    APART = 1
+    BY_NEIGHBOURS = 2
+
+
+@dataclass(frozen=True)
+class Values:
+    """Magnitudes (n,), and the signs (n,); or, None, what ``signs.py`` reads them from."""
+
+    magnitudes: Indices
+    signs: Indices | None
+    tail: bytes = b""
+
+
+def encode(
+    indices: Indices, counts: list[int], codebook_size: int, form: Form, span: int, signs: bytes
+) -> bytes | None:
+    """Indices (n,) below ``codebook_size``, so many of each context; signs: by their neighbours, if the form is so.
+
+    None where these are too few bytes for the lanes.
+    """
+    symbols = to_symbols(indices, codebook_size, form)
+    tail = packed.pack((indices > symbols).astype(np.uint8), 1) if form == Form.APART else signs
+    tables, part = _tables(symbols, counts, alphabet_of(codebook_size, form), span)
     bits = sum(frequencies.bits(np.bincount(of_group, minlength=len(table)), table) for of_group, table in part)
-    log = lanes_log(len(symbols), max(len(tail), _PAYLOAD_PER_LANE * (int(bits / 8) // _BYTES_PER_LANE)))
-    low, stream, used = rans.encode([part], 1 << log, tail if signs_apart or log else None)
-    return bytes([signs_apart, log, span]) + head + low + stream + tail[used:]
+    room = _PAYLOAD_PER_LANE * (int(bits / 8) // _BYTES_PER_LANE)
+    log = lanes_log(len(symbols), len(tail) if form == Form.BY_NEIGHBOURS else max(len(tail), room))
+    low, stream, used = rans.encode([part], 1 << log, tail if form or log else None)
+    if form == Form.BY_NEIGHBOURS and used > len(tail):
+        return None
+    head = bytes([log | form << 4]) + bytes([span] * (len(counts) > 1)) + tables
+    return head + (low + stream + tail[used:] if form or log else rans.trim(low + stream))
 
 
-def decode(data: bytes, counts: list[int], codebook_size: int) -> Indices:
-    """The indices, so many of each context; ArtifactError if the bytes cannot be that."""
+def decode(data: bytes, counts: list[int], codebook_size: int, is_old: bool = False) -> Values:
+    """The values, so many of each context; ArtifactError if the bytes cannot be that."""
     cursor = Cursor(data)
-    form, lanes, span = cursor.byte(), 1 << min(cursor.byte(), 63), cursor.byte()
-    if form > 1 or not span:
-        raise ArtifactError(f"values have an unknown form ({form}, {span})")
-    groups = _groups(counts, span)
-    alphabet = alphabet_of(codebook_size, bool(form))
-    segments = [(count, frequencies.take(cursor, alphabet)) for count in groups if count]
-    low = cursor.take(min(WORD_BYTES * lanes, cursor.left))
-    stream = Decoder(low, cursor.rest(), lanes, bare=lanes == 1 and not form)
+    form, lanes, span = _take_old_head(cursor) if is_old else _take_head(cursor, len(counts))
+    alphabet = alphabet_of(codebook_size, form)
+    segments = [(count, frequencies.take(cursor, alphabet)) for count in _groups(counts, span) if count]
+    is_bare = lanes == 1 and form == Form.JOINT
+    data = cursor.rest() if is_old or not is_bare else rans.untrim(cursor.rest())
+    stream = Decoder(data[: WORD_BYTES * lanes], data[WORD_BYTES * lanes :], lanes, is_bare)
     symbols = stream.take(segments)
     tail = b"".join(stream.finish())
-    signs_length = packed.packed_length(len(symbols), 1) if form else 0
+    if form == Form.BY_NEIGHBOURS:
+        return Values(symbols, None, tail)
+    signs_length = packed.packed_length(len(symbols), 1) if form == Form.APART else 0
     if any(tail[signs_length:]):
         raise ArtifactError("bytes are left over after the values")
-    if form:
-        return _mirrored(symbols, packed.unpack(tail[:signs_length], len(symbols), 1), codebook_size)
-    return _mirrored(symbols >> np.uint8(1), symbols & np.uint8(1), codebook_size)
+    if form == Form.APART:
+        return Values(symbols, packed.unpack(tail[:signs_length], len(symbols), 1))
+    return Values(symbols >> np.uint8(1), symbols & np.uint8(1))
 
 
-def to_symbols(indices: Indices, codebook_size: int, signs_apart: bool) -> Indices:
+def _take_head(cursor: Cursor, contexts: int) -> tuple[Form, int, int]:
+    """The form, the number of lanes, and that of contexts which share a table."""
+    form, log = divmod(cursor.byte(), 16)
+    span = cursor.byte() if contexts > 1 else 1
+    return _checked(form, span, Form.BY_NEIGHBOURS), 1 << log, span
+
+
+def _take_old_head(cursor: Cursor) -> tuple[Form, int, int]:
+    form, lanes, span = cursor.byte(), 1 << min(cursor.byte(), 63), cursor.byte()
+    return _checked(form, span, Form.APART), lanes, span
+
+
+def _checked(form: int, span: int, last: Form) -> Form:
+    if form > last or not span:
+        raise ArtifactError(f"values have an unknown form ({form}, {span})")
+    return Form(form)
+
+
+def to_symbols(indices: Indices, codebook_size: int, form: Form) -> Indices:
     """What stands for each index."""
     mirrored = np.uint8(codebook_size - 1) - indices
     magnitudes: Indices = np.minimum(indices, mirrored)
-    return magnitudes if signs_apart else magnitudes << np.uint8(1) | (indices > mirrored)
+    return magnitudes if form else magnitudes << np.uint8(1) | (indices > mirrored)
 
 
-def alphabet_of(codebook_size: int, signs_apart: bool) -> int:
+def alphabet_of(codebook_size: int, form: Form) -> int:
     """Number of symbols."""
-    return (codebook_size + 1) // 2 if signs_apart else codebook_size
+    return (codebook_size + 1) // 2 if form else codebook_size
 
 
-def _mirrored(magnitudes: Indices, signs: Indices, codebook_size: int) -> Indices:
-    return np.where(signs == 1, np.uint8(codebook_size - 1) - magnitudes, magnitudes)
+def to_indices(magnitudes: Indices, signs: Indices, codebook_size: int) -> Indices:
+    """The indices (n,) of magnitudes and signs: those of sign 1 count from the end."""
+    turned: Indices = magnitudes ^ -signs  # a complement where the sign is 1, since -1 is all ones
+    turned += signs * np.uint8(codebook_size % 256)
+    return turned
 
 
 def _tables(symbols: Indices, counts: list[int], alphabet: int, span: int) -> tuple[bytes, list[Segment]]:

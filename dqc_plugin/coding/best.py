@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dqc_plugin.coding import ans, contexts, neighbours, positions
+import numpy as np
+from numpy.typing import NDArray
+
+from dqc_plugin.coding import ans, contexts, neighbours, positions, signs
 from dqc_plugin.coding.coders import Coded, Decoded, KeptIndices, huffman
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.positions import come_in_runs
 
+_TRIED = 4  # plans: an estimate does not know all
+
 
 class BestCoder:
-    """ANS with tables by context, or what ``huffman`` does; and values by their neighbours, where those are smaller.
+    """ANS with tables by context, or what ``huffman`` does; and signs by their neighbours, where those are smaller.
 
     In large tensors the smaller is told from histograms. Of what neighbours tell, and of weights that come in runs,
     histograms say nothing: other tensors are encoded in each form.
@@ -18,15 +23,16 @@ class BestCoder:
     def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
         if not kept.size:
             return huffman.encode(kept, codebook_size)
-        plan, bits = contexts.choose(kept, codebook_size)
-        if kept.size <= neighbours.MOST_WEIGHTS or (kept.positions is not None and come_in_runs(kept.positions)):
-            return _smallest(kept, codebook_size, plan)
+        plans = contexts.plans(kept, codebook_size)
+        if kept.size <= signs.MOST_WEIGHTS or (kept.positions is not None and come_in_runs(kept.positions)):
+            return _smallest(kept, codebook_size, plans)
+        plan, bits = plans[0]
         is_smaller = bits / 8 <= huffman.estimate(kept, codebook_size)
         coded = ans.encode(kept, codebook_size, plan) if is_smaller else None
         return coded or huffman.encode(kept, codebook_size)
 
     def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
-        if coded.positions and coded.positions[0] & ans.MARK:
+        if ans.are_in(coded.positions):
             return ans.decode(coded, size, count, codebook_size)
         if neighbours.are_in(coded.indices):
             places = positions.decode(coded.positions, count, size)
@@ -35,13 +41,21 @@ class BestCoder:
         return huffman.decode(coded, size, count, codebook_size)
 
 
-def _smallest(kept: KeptIndices, codebook_size: int, plan: ans.Plan) -> Coded:
-    around, plain = neighbours.encode(kept, codebook_size), huffman.encode(kept, codebook_size)
-    forms = [plain, ans.encode(kept, codebook_size, plan)]
+def _smallest(kept: KeptIndices, codebook_size: int, plans: list[tuple[ans.Plan, float]]) -> Coded:
+    tried, plain = plans[:_TRIED], huffman.encode(kept, codebook_size)
+    is_one = _signs(kept.indices, codebook_size)
+    around = signs.encode(kept.positions, is_one, kept.size, signs.columns_of(kept.shape))
     if around:
-        of_positions, _ = contexts.choose(kept, codebook_size, positions_only=True)
-        forms += [Coded(plain.positions, around), ans.encode(kept, codebook_size, of_positions, around)]
+        tried += contexts.plans(kept, codebook_size, around)[:_TRIED]
+    forms = [plain, *(ans.encode(kept, codebook_size, plan) for plan, _ in tried)]
+    of_forms = {plan.form: plan for plan, _ in tried}.values()
+    forms += [ans.encode_values(kept, codebook_size, plan, plain.positions) for plan in of_forms]
     return min((coded for coded in forms if coded), key=len)
+
+
+def _signs(indices: NDArray[np.uint8], codebook_size: int) -> NDArray[np.uint8]:
+    is_one: NDArray[np.uint8] = (indices > np.uint8(codebook_size - 1) - indices).astype(np.uint8)
+    return is_one
 
 
 best = BestCoder()

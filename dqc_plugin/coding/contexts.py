@@ -7,6 +7,7 @@ classes serves all coarser ones: pairs of classes are merged.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding.ans import Plan
-from dqc_plugin.coding.ans_positions import MOST_LEVELS
+from dqc_plugin.coding.ans import Form, Plan
+from dqc_plugin.coding.ans_heads import MOST_LEVELS
 from dqc_plugin.coding.ans_values import alphabet_of, to_symbols
 from dqc_plugin.coding.classes import Classes, Whole
 from dqc_plugin.coding.coders import KeptIndices
 
-_STEP = 0.3  # of log-odds, between the finest classes
+_STEPS = (0.3, 0.25, 0.2, 0.35)  # of log-odds, between the finest classes; in large tensors they matter less
+_TRIED = 1 << 20
+_DOUBT = 3.0  # kept and dropped weights that every line is given: what few weights say is much chance
 _MERGES = (0, 1, 2)  # times that pairs of classes become one
 _HEAD_BITS, _CONTEXT_BITS = 64, 24
 _FEWEST_WEIGHTS = 256
@@ -29,32 +32,30 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-def choose(kept: KeptIndices, codebook_size: int, positions_only: bool = False) -> tuple[Plan, float]:
-    """The best plan for a tensor with weights, and its estimated bits.
+def plans(kept: KeptIndices, codebook_size: int, signs: bytes = b"") -> list[tuple[Plan, float]]:
+    """Plans for a tensor with weights, the best first, and their estimated bits.
 
-    positions_only: the values will be coded in another way.
+    signs: by their neighbours, if not empty. One plan has no classes, the others are the best of a way to look at it.
     """
-    symbols, signs_apart = _symbols(kept, codebook_size)
-    if positions_only:
-        symbols = np.zeros_like(symbols)
-    alphabet = alphabet_of(codebook_size, signs_apart)
-    signs = float(len(symbols)) if signs_apart else 0.0
+    form = Form.BY_NEIGHBOURS if signs else _form(kept, codebook_size)
+    symbols, alphabet = to_symbols(kept.indices, codebook_size, form), alphabet_of(codebook_size, form)
+    apart = {Form.JOINT: 0.0, Form.APART: float(len(symbols)), Form.BY_NEIGHBOURS: 8.0 * len(signs)}[form]
     hist = np.bincount(symbols, minlength=alphabet)
     bits, span = _bits(hist[None], np.array([kept.size]), kept.positions is not None)
-    best = Plan(Whole(kept.size), signs_apart, span), bits + signs
-    for columns in _row_lengths(kept):
-        view = _View.of(kept, symbols, alphabet, columns, codebook_size)
-        for plan, bits in view.plans(signs_apart):
-            best = min(best, (plan, bits + signs), key=lambda pair: pair[1])
-    return best
+    found = [(Plan(Whole(kept.size), form, span, signs), bits + apart)]
+    steps = _STEPS if kept.size <= _TRIED else _STEPS[:1]
+    for columns, step in itertools.product(_row_lengths(kept), steps):
+        view = _View.of(kept, symbols, alphabet, columns, codebook_size, step)
+        order, span, bits = min(view.orders(), key=lambda of_order: of_order[2])
+        found.append((Plan(order, form, span, signs), bits + apart))
+    return sorted(found, key=lambda pair: pair[1])
 
 
-def _symbols(kept: KeptIndices, codebook_size: int) -> tuple[NDArray[np.uint8], bool]:
-    """What stands for the indices, and whether their signs stay apart: they do if that costs next to nothing."""
-    symbols = [to_symbols(kept.indices, codebook_size, signs_apart) for signs_apart in (False, True)]
+def _form(kept: KeptIndices, codebook_size: int) -> Form:
+    """Signs stay apart if that costs next to nothing."""
+    symbols = [to_symbols(kept.indices, codebook_size, form) for form in (Form.JOINT, Form.APART)]
     whole, magnitudes = (entropy_bits(np.bincount(values, minlength=1)[None]) for values in symbols)
-    signs_apart = magnitudes + len(kept.indices) <= _LOSS_APART * whole
-    return symbols[signs_apart], signs_apart
+    return Form.APART if magnitudes + len(kept.indices) <= _LOSS_APART * whole else Form.JOINT
 
 
 def _row_lengths(kept: KeptIndices) -> set[int]:
@@ -73,26 +74,28 @@ class _View:
     is_sparse: bool
 
     @classmethod
-    def of(cls, kept: KeptIndices, symbols: NDArray[np.uint8], alphabet: int, length: int, codebook_size: int) -> _View:
+    def of(
+        cls, kept: KeptIndices, symbols: NDArray[np.uint8], alphabet: int, length: int, codebook_size: int, step: float
+    ) -> _View:
         positions = np.arange(kept.size) if kept.positions is None else kept.positions
         row, column = np.divmod(positions, length)
         height, energies = kept.size // length, None
         if kept.positions is None:
             energies = np.abs(2.0 * kept.indices - (codebook_size - 1))
-        row_labels = _label(row, height, length, energies)
-        column_labels = _label(column, length, height, energies)
+        row_labels = _label(row, height, length, energies, step)
+        column_labels = _label(column, length, height, energies, step)
         cells = (row_labels[row].astype(np.int64) * (MOST_LEVELS + 1) + column_labels[column]) * alphabet + symbols
         shape = (MOST_LEVELS + 1, MOST_LEVELS + 1, alphabet)
         hist = np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
         return cls(row_labels, column_labels, hist, energies is None)
 
-    def plans(self, signs_apart: bool) -> Iterator[tuple[Plan, float]]:
-        """Plans with classes and their bits, signs left out."""
+    def orders(self) -> Iterator[tuple[Classes, int, float]]:
+        """Orders by classes, the contexts that share a table of values, and the bits of all but signs apart."""
         for merges in _MERGES:
             for of_rows, of_columns in ((merges, merges), (merges, None), (None, merges)):
-                yield self._plan(of_rows, of_columns, signs_apart)
+                yield self._order(of_rows, of_columns)
 
-    def _plan(self, row_merges: int | None, column_merges: int | None, signs_apart: bool) -> tuple[Plan, float]:
+    def _order(self, row_merges: int | None, column_merges: int | None) -> tuple[Classes, int, float]:
         row_map, row_levels = _merge(self.rows, row_merges)
         column_map, column_levels = _merge(self.columns, column_merges)
         order = Classes(row_map[self.rows], column_map[self.columns], row_levels, column_levels)
@@ -101,14 +104,14 @@ class _View:
         bits, span = _bits(hists, np.array(order.sizes), self.is_sparse)
         bits += _HEAD_BITS + 4 * (row_levels + column_levels)
         bits += sum(entropy_bits(np.bincount(labels)[None]) for labels in (order.rows, order.columns))
-        return Plan(order, signs_apart, span), bits
+        return order, span, bits
 
 
-def _label(lines: Counts, count: int, length: int, energies: Floats | None) -> NDArray[np.uint8]:
+def _label(lines: Counts, count: int, length: int, energies: Floats | None, step: float) -> NDArray[np.uint8]:
     """A fine class (count,) for each row or column of ``length`` weights; ``lines`` are those of the kept weights."""
     kept = np.bincount(lines, minlength=count)
     if energies is None:
-        scores, step = np.log((kept + 0.3) / (length - kept + 0.3)), _STEP
+        scores = np.log((kept + _DOUBT) / (length - kept + _DOUBT))
     else:
         scores = np.bincount(lines, energies, count) / length
         step = max(float(np.ptp(scores)) / MOST_LEVELS, 1.0)

@@ -17,7 +17,7 @@ _SHORT = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181])
 _LONG = np.array([0] + [(8 + (code & 7)) << (code >> 3) for code in range(176)])
 _CODES = (_SHORT, _LONG)
 _WIDTHS = (4, 8)
-_LONGEST_GAP = 255
+_LONGEST_FILLER = 255
 
 
 def encode(counts: Counts) -> bytes:
@@ -57,18 +57,18 @@ def to_slots(weights: Counts) -> Counts:
     return frequencies
 
 
-def geometric(kept: int, size: int) -> Counts:
+def geometric(kept: int, size: int, filler: int) -> Counts:
     """The frequencies of gaps where ``kept`` of ``size`` weights are kept, none here rather than there.
 
-    A gap of g has (1 - kept / size)^g of what a gap of 0 has. The alphabet ends with the filler, :func:`filler_of`.
+    A gap of g has (1 - kept / size)^g of what a gap of 0 has. The alphabet ends with the filler.
     In fixed point: s_0 = 2^40, s_(g+1) = floor(s_g * q / 2^32), q = floor((size - kept) 2^32 / size); the weight of g
     is s_g - s_(g+1), the filler's what is left, each at least 1.
     """
     if native.LIBRARY:
-        return native.geometric(kept, size, filler_of(kept, size))
+        return native.geometric(kept, size, filler)
     ratio = ((size - kept) << 32) // size
     left = [1 << 40]
-    for _ in range(filler_of(kept, size)):
+    for _ in range(filler):
         left.append(left[-1] * ratio >> 32)
     weights = -np.diff(np.array([*left, 0]))
     return to_slots(np.maximum(weights, 1))
@@ -76,7 +76,7 @@ def geometric(kept: int, size: int) -> Counts:
 
 def filler_of(kept: int, size: int) -> int:
     """The gap field that stands for so many dropped weights and no kept one: few gaps are as long."""
-    return min(_LONGEST_GAP, 4 * size // max(kept, 1) + 1)
+    return min(_LONGEST_FILLER, 4 * size // max(kept, 1) + 1)
 
 
 def bits(counts: Counts, frequencies: Counts) -> float:

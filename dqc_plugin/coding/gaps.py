@@ -37,16 +37,20 @@ def to_fields(positions: NDArray[np.int64], size: int, filler: int) -> NDArray[n
 
 @dataclass(frozen=True)
 class Gaps:
-    """Positions as gap fields (n + fillers,), a byte where an array of positions has eight."""
+    """Positions as gap fields (n + fillers,), a byte where an array of positions has eight.
+
+    is_open: they end with the last kept weight.
+    """
 
     fields: NDArray[np.uint8]
     filler: int
+    is_open: bool = False
 
     def check(self, count: int, size: int) -> Gaps:
-        """The same; ArtifactError if these are not ``count`` positions or do not fill ``size`` weights."""
+        """The same; ArtifactError if these are not ``count`` positions that fill, or if open fit, ``size`` weights."""
         kept = int(np.count_nonzero(self.fields != self.filler))
         reached = int(self.fields.sum(dtype=np.int64)) + kept
-        if not reached <= size < reached + self.filler:
+        if reached > size or (not self.is_open and size >= reached + self.filler):
             raise ArtifactError(f"the gaps reach {reached} of {size} weights")
         if kept != count:
             raise ArtifactError(f"the gaps hold {kept} positions instead of {count}")

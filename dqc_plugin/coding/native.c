@@ -1,6 +1,6 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), ans.py (dqc_ascend), coders.py
- * (dqc_scatter), and neighbours.py with decisions.py (dqc_encode_values, dqc_push_decisions, dqc_decode_values). */
+ * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), signs.py with
+ * decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and neighbours.py (dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,15 +22,16 @@ static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, in
     return next;
 }
 
-/* A part of a stream: symbols of some tables, so many of each, from the lanes; the place of the next word, -1 where the
- * stream is cut. */
+/* A part of a stream, from the lanes: of some tables symbols that keep so many, all but the fillers (-1: there are none),
+ * and how many these are. Their room is limited. The place of the next word, -1 where the stream is cut. */
 int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, const int64_t *alphabets,
-                 const int64_t *counts, int64_t tables, uint8_t *symbols, const uint32_t *words, int64_t words_end,
-                 int64_t next, int64_t bare)
+                 const int64_t *kept, const int64_t *fillers, int64_t *lengths, int64_t tables, uint8_t *symbols,
+                 int64_t room, const uint32_t *words, int64_t words_end, int64_t next, int64_t bare)
 {
-    static _Thread_local uint8_t owners[SLOTS];
+    static _Thread_local uint8_t of_slots[SLOTS];
+    uint8_t *owners = of_slots; /* found once: of a thread it is a call */
     int64_t lane = 0, round = 0;
-    for (int64_t table = 0; table < tables; symbols += counts[table], frequencies += alphabets[table], table++) {
+    for (int64_t table = 0; table < tables; frequencies += alphabets[table], table++) {
         uint32_t starts[256], widths[256];
         int64_t start = 0;
         for (int64_t symbol = 0; symbol < alphabets[table]; symbol++) {
@@ -39,22 +40,28 @@ int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, co
             widths[symbol] = (uint32_t)frequencies[symbol];
             start += frequencies[symbol];
         }
-        for (int64_t i = 0; i < counts[table];) {
-            int64_t some = counts[table] - i < lanes - lane ? counts[table] - i : lanes - lane;
-            for (int64_t end = i + some; i < end; i++, lane++) {
+        const uint8_t *first = symbols;
+        for (int64_t left = kept[table], filler = fillers[table]; left;) {
+            int64_t some = left < lanes - lane ? left : lanes - lane;
+            if (some > room)
+                return -1;
+            room -= some;
+            for (int64_t end = lane + some; lane < end; lane++) {
                 uint64_t state = states[lane];
                 uint32_t slot = state & (SLOTS - 1);
                 uint8_t symbol = owners[slot];
                 states[lane] = widths[symbol] * (state >> SLOTS_LOG) + slot - starts[symbol];
-                symbols[i] = symbol;
+                *symbols++ = symbol;
+                left -= symbol != filler;
             }
             if (lane < lanes)
-                break;
+                continue;
             lane = 0;
             round ^= 1;
             if (!round && (next = refill(states, lanes, words, words_end, next, bare)) < 0)
                 return -1;
         }
+        lengths[table] = symbols - first;
     }
     return refill(states, lanes, words, words_end, next, bare);
 }
@@ -129,10 +136,11 @@ static void sort_lines(const uint8_t *labels, int64_t count, int64_t classes, in
 }
 
 /* The positions that the gap fields of each context keep, in the order of the contexts; how many, -1 where they do not
- * fill a context or keep another number there, -2 where memory is short. Of contexts that keep none there are no fields. */
+ * fit a context or keep another number there, or, unless they are open, do not fill it; -2 where memory is short. Of
+ * contexts that keep none there are no fields. */
 int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *lengths, const int64_t *fillers,
                   const uint8_t *row_labels, int64_t rows, int64_t row_classes, const uint8_t *column_labels,
-                  int64_t columns, int64_t column_classes, int64_t *positions)
+                  int64_t columns, int64_t column_classes, int64_t open, int64_t *positions)
 {
     int64_t row_ends[257], column_ends[257], found = 0, wanted = 0;
     int64_t *of_rows = malloc((size_t)(rows + columns) * sizeof(int64_t)), *of_columns = of_rows + rows;
@@ -142,16 +150,20 @@ int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *len
     sort_lines(column_labels, columns, column_classes, of_columns, column_ends);
     for (int64_t context = 0; context < row_classes + column_classes - 1 && found >= 0; context++) {
         int64_t row_class = context < column_classes ? -1 : context - column_classes, at = 0, size = 0, width = 1;
+        int64_t row = 0, column = 0; /* of at, in the block of weights of one class of rows */
         const int64_t *block_rows = of_rows, *block_columns = of_columns;
         wanted += kept[context];
         for (const uint8_t *end = fields + lengths[context]; fields < end && found >= 0; fields++) {
             at += *fields;
+            column += *fields;
             int is_filler = *fields == fillers[context];
             while (at >= size + is_filler) { /* on to the next class of rows */
                 int64_t column_class = context - ++row_class;
                 if (row_class >= row_classes || column_class < 0)
                     break;
                 at -= size;
+                row = 0;
+                column = at;
                 block_rows = of_rows + row_ends[row_class];
                 block_columns = of_columns + column_ends[column_class];
                 width = column_ends[column_class + 1] - column_ends[column_class];
@@ -160,45 +172,21 @@ int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *len
             if (at >= size + is_filler || (!is_filler && found == wanted))
                 found = -1;
             else if (!is_filler) {
-                positions[found++] = block_rows[at / width] * columns + block_columns[at % width];
+                for (; column >= width; column -= width)
+                    row++;
+                positions[found++] = block_rows[row] * columns + block_columns[column];
                 at++;
+                column++;
             }
         }
         for (row_class++; lengths[context] && row_class < row_classes && row_class <= context; row_class++)
             size += (row_ends[row_class + 1] - row_ends[row_class]) *
                     (column_ends[context - row_class + 1] - column_ends[context - row_class]);
-        if (found != wanted || (lengths[context] && size - at >= fillers[context]))
+        if (found != wanted || (lengths[context] && !open && size - at >= fillers[context]))
             found = -1;
     }
     free(of_rows);
     return found;
-}
-
-static int lowest_bit(uint64_t word)
-{
-#ifdef __GNUC__
-    return __builtin_ctzll(word);
-#else
-    int bit = 0;
-    for (; !(word & 1); word >>= 1)
-        bit++;
-    return bit;
-#endif
-}
-
-/* The same positions below size in ascending order; 0, or -2 where memory is short. */
-int64_t dqc_ascend(int64_t *positions, int64_t kept, int64_t size)
-{
-    uint64_t *is_kept = calloc((size_t)size / 64 + 1, sizeof(uint64_t));
-    if (!is_kept)
-        return -2;
-    for (int64_t i = 0; i < kept; i++)
-        is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
-    for (int64_t word = 0; word <= size / 64; word++)
-        for (uint64_t left = is_kept[word]; left; left &= left - 1)
-            *positions++ = 64 * word + lowest_bit(left);
-    free(is_kept);
-    return 0;
 }
 
 #define SCATTER(type) \
@@ -225,12 +213,10 @@ int64_t dqc_scatter(const uint8_t *fields, int64_t count, int64_t filler, const 
 #define CHANCE_LOG 12
 #define MOST_CERTAIN 65535
 #define LINE_CERTAINTY 1024
-#define CONTEXTS 5
-#define PAIRS 9  /* of signs around */
-#define LEVELS 25  /* pairs of levels around */
+#define SIGNS_RESERVE 25
+#define VALUES_RESERVE 65
+#define PAIRS 9 /* of signs around */
 #define SIGNS 81
-#define AROUND (LEVELS + SIGNS + 2)  /* at least 2 * PAIRS + SIGNS */
-#define MOST_NEAR 3
 
 typedef struct {
     int32_t weight, certainty;
@@ -240,14 +226,20 @@ typedef struct {
     const int16_t *squash; /* of -2047 .. 2047 */
     uint64_t state;
     const uint32_t *words, *words_end;
-    uint16_t *decisions; /* of an encoder: chance of a 1, and the bit above it */
+    uint16_t *decisions; /* of an encoder, else NULL: chance of a 1, and the bit above it */
     int32_t rates[(MOST_CERTAIN >> 5) + 1];
 } coder;
 
-static inline int decide(coder *c, int decodes, context *const contexts[CONTEXTS], int bit)
+static void set_rates(coder *c, int reserve)
+{
+    for (int certainty = 0; certainty <= MOST_CERTAIN >> 5; certainty++)
+        c->rates[certainty] = (1 << 16) / (2 * certainty + reserve);
+}
+
+static inline int decide(coder *c, int decodes, context *const *contexts, int count, int bit)
 {
     int32_t logit = 0;
-    for (int k = 0; k < CONTEXTS; k++)
+    for (int k = 0; k < count; k++)
         logit += contexts[k]->weight;
     logit >>= 8;
     logit = logit < -2047 ? -2047 : logit > 2047 ? 2047 : logit;
@@ -263,7 +255,7 @@ static inline int decide(coder *c, int decodes, context *const contexts[CONTEXTS
         *c->decisions++ = (uint16_t)(chance | bit << 15);
     int32_t error = (bit << CHANCE_LOG) - chance;
     int32_t information = 1 + (chance * (4096 - chance) >> 16);
-    for (int k = 0; k < CONTEXTS; k++) {
+    for (int k = 0; k < count; k++) {
         context *one = contexts[k];
         int32_t certainty = one->certainty;
         one->weight += error * c->rates[certainty >> 5] >> 8;
@@ -273,16 +265,105 @@ static inline int decide(coder *c, int decodes, context *const contexts[CONTEXTS
     return bit;
 }
 
-/* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; 1 where positions do
- * not ascend below size, -1 where memory is short. A row's contexts of all questions lie together, as do a column's. */
-static inline int walk(coder *c, int decodes, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
-                       int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices)
+static int lowest_bit(uint64_t word)
 {
-    uint8_t signs[256] = {0}, ranks[256] = {0};
-    for (int64_t code = 2 * levels - 1; code >= 0; code--) { /* of a codeword that is its own mirror, sign 0 */
-        signs[table[code]] = (uint8_t)(code >= levels);
-        ranks[table[code]] = (uint8_t)(code % levels);
+#ifdef __GNUC__
+    return __builtin_ctzll(word);
+#else
+    int bit = 0;
+    for (; !(word & 1); word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/* The signs at positions below size, in any order; 0, -1 where memory is short. */
+static inline int walk_signs(coder *c, int decodes, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                             int64_t distance, uint8_t *signs)
+{
+    int64_t rows = (size + columns - 1) / columns, lines = rows + columns, sets = size / 64 + 1;
+    context *row = calloc((size_t)(lines + PAIRS + SIGNS), sizeof(context)), *to_free = row;
+    uint64_t *is_kept = calloc((size_t)(2 * sets), sizeof(uint64_t)), *is_one = is_kept + sets;
+    uint8_t *near = calloc((size_t)(size + distance + 1), 1);
+    if (!row || !is_kept || !near) {
+        free(to_free), free(is_kept), free(near);
+        return -1;
     }
+    for (int64_t i = 0; i < kept; i++) {
+        is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
+        is_one[positions[i] >> 6] |= (uint64_t)signs[i] << (positions[i] & 63);
+    }
+    for (int64_t i = 0; i < lines; i++)
+        row[i].certainty = LINE_CERTAINTY;
+    context *of_columns = row + rows, *around = row + lines;
+    uint8_t *here = near + distance + 1; /* 0, or 1 + sign */
+    int64_t row_end = columns;
+    set_rates(c, SIGNS_RESERVE);
+    for (int64_t set = 0; set < sets; set++)
+        for (uint64_t left = is_kept[set]; left; left &= left - 1) {
+            int bit = lowest_bit(left);
+            int64_t position = 64 * set + bit;
+            for (; position >= row_end; row_end += columns)
+                row++;
+            const uint8_t *at = here + position;
+            int pair = at[-1] + 3 * at[-distance], all = pair + PAIRS * (at[-distance - 1] + 3 * at[1 - distance]);
+            context *contexts[] = {row, of_columns + (position - row_end + columns), around + pair, around + PAIRS + all};
+            here[position] = (uint8_t)(1 + decide(c, decodes, contexts, 4, is_one[set] >> bit & 1));
+        }
+    for (int64_t i = 0; i < kept; i++)
+        signs[i] = here[positions[i]] - 1;
+    free(to_free), free(is_kept), free(near);
+    return 0;
+}
+
+/* The decisions that say signs, one after another; how many, -1 where memory is short. */
+int64_t dqc_encode_signs(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                         int64_t distance, uint8_t *signs, uint16_t *decisions)
+{
+    coder c = {.squash = squash, .decisions = decisions};
+    return walk_signs(&c, 0, positions, kept, size, columns, distance, signs) ? -1 : c.decisions - decisions;
+}
+
+/* Words of the stream of decisions, from the end of words on, which has room for one a decision; how many. The state is
+ * left in *state. */
+int64_t dqc_push_decisions(const uint16_t *decisions, int64_t decided, uint32_t *words, uint64_t *state)
+{
+    uint64_t x = 1;
+    int64_t at = decided;
+    for (int64_t i = decided - 1; i >= 0; i--) {
+        uint64_t chance = decisions[i] & 0x7FFF, bit = decisions[i] >> 15;
+        uint64_t width = bit ? chance : 4096 - chance;
+        if (x >= width << 52) {
+            words[--at] = (uint32_t)x;
+            x >>= 32;
+        }
+        x = (x / width << CHANCE_LOG) + x % width + (bit ? 0 : chance);
+    }
+    *state = x;
+    return decided - at;
+}
+
+/* 0; -1 where memory is short, 1 where the stream does not end with the signs. */
+int64_t dqc_decode_signs(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                         int64_t distance, uint8_t *signs, uint64_t state, const uint32_t *words, int64_t words_end)
+{
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
+    int failed = walk_signs(&c, 1, positions, kept, size, columns, distance, signs);
+    return failed ? failed : c.state != 1 || c.words != c.words_end;
+}
+
+#define LEVELS 25 /* pairs of levels around */
+#define AROUND (LEVELS + SIGNS + 2) /* at least 2 * PAIRS + SIGNS */
+#define MOST_NEAR 3
+
+/* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; -1 where memory is
+ * short, 1 where positions do not ascend below size or the stream does not end with the values. A row's contexts of all
+ * questions lie together, as do a column's. */
+int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+                          int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices, uint64_t state,
+                          const uint32_t *words, int64_t words_end)
+{
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
     int64_t rows = (size + columns - 1) / columns, lines = (rows + columns) * levels;
     context *contexts = calloc((size_t)(lines + levels * AROUND), sizeof(context));
     uint8_t *near = calloc((size_t)(size + distance + 1), 1);
@@ -290,8 +371,7 @@ static inline int walk(coder *c, int decodes, const int64_t *positions, int64_t 
         free(contexts), free(near);
         return -1;
     }
-    for (int certainty = 0; certainty <= MOST_CERTAIN >> 5; certainty++)
-        c->rates[certainty] = (1 << 16) / (2 * certainty + 65);
+    set_rates(&c, VALUES_RESERVE);
     for (int64_t i = 0; i < lines; i++)
         contexts[i].certainty = LINE_CERTAINTY;
     int64_t i = 0, before = -1;
@@ -308,56 +388,19 @@ static inline int walk(coder *c, int decodes, const int64_t *positions, int64_t 
         const int left = here[-1], above = here[-distance], other = here[-distance - 1], next = here[1 - distance];
 #define SIGN(code) ((code) ? 2 - ((code) & 1) : 0)
         int pair = SIGN(left) + 3 * SIGN(above), diagonal = SIGN(other) + 3 * SIGN(next), all = pair + PAIRS * diagonal;
-        context *of_sign[CONTEXTS] = {row, column, around + pair, around + PAIRS + diagonal, around + 2 * PAIRS + all};
-        int sign = decide(c, decodes, of_sign, signs[indices[i]]), rank = 0, wanted = ranks[indices[i]];
+        context *of_sign[] = {row, column, around + pair, around + PAIRS + diagonal, around + 2 * PAIRS + all};
+        int sign = decide(&c, 1, of_sign, 5, 0), rank = 0;
         context *pairs = around + 5 * ((left + 1) >> 1) + ((above + 1) >> 1);
         context *of_all = around + LEVELS + all, *of_own = around + LEVELS + SIGNS + sign;
         for (; rank < levels - 1; rank++) {
             int64_t shift = (rank + 1) * AROUND;
-            context *of_level[CONTEXTS] = {row + rank + 1, column + rank + 1, pairs + shift, of_all + shift, of_own + shift};
-            if (decide(c, decodes, of_level, wanted == rank))
+            context *of_level[] = {row + rank + 1, column + rank + 1, pairs + shift, of_all + shift, of_own + shift};
+            if (decide(&c, 1, of_level, 5, 0))
                 break;
         }
         indices[i] = table[sign ? levels + rank : rank];
         *here = (uint8_t)(1 + sign + 2 * (rank < MOST_NEAR ? rank : MOST_NEAR));
     }
     free(contexts), free(near);
-    return i < kept;
-}
-
-/* The decisions that say so, one after another; how many, -1 where memory is short. */
-int64_t dqc_encode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
-                          int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices,
-                          uint16_t *decisions)
-{
-    coder c = {.squash = squash, .decisions = decisions};
-    return walk(&c, 0, positions, kept, size, columns, distance, levels, table, indices) ? -1 : c.decisions - decisions;
-}
-
-/* Words of the stream of decisions, the last one first, into words; how many. The state is left in *state. */
-int64_t dqc_push_decisions(const uint16_t *decisions, int64_t decided, uint32_t *words, uint64_t *state)
-{
-    uint64_t x = 1;
-    int64_t written = 0;
-    for (int64_t i = decided - 1; i >= 0; i--) {
-        uint64_t chance = decisions[i] & 0x7FFF, bit = decisions[i] >> 15;
-        uint64_t width = bit ? chance : 4096 - chance;
-        if (x >= width << 52) {
-            words[written++] = (uint32_t)x;
-            x >>= 32;
-        }
-        x = (x / width << CHANCE_LOG) + x % width + (bit ? 0 : chance);
-    }
-    *state = x;
-    return written;
-}
-
-/* 0; -1 where memory is short, 1 where the stream does not end with the values. */
-int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
-                          int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices, uint64_t state,
-                          const uint32_t *words, int64_t words_end)
-{
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
-    int failed = walk(&c, 1, positions, kept, size, columns, distance, levels, table, indices);
-    return failed ? failed : c.state != 1 || c.words != c.words_end;
+    return i < kept || c.state != 1 || c.words != c.words_end;
 }

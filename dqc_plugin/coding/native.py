@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqc_plugin.coding import decisions
+from dqc_plugin.coding.decisions import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dqc_plugin.coding.classes import Classes
     from dqc_plugin.coding.neighbours import Layout
+    from dqc_plugin.coding.signs import Matrix
 
 _NAMES = (
-    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_geometric", "dqc_place", "dqc_ascend", "dqc_scatter"),
-    *("dqc_encode_values", "dqc_push_decisions", "dqc_decode_values"),
+    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_geometric", "dqc_place", "dqc_scatter"),
+    *("dqc_encode_signs", "dqc_push_decisions", "dqc_decode_signs", "dqc_decode_values"),
 )
 
 
@@ -40,21 +42,28 @@ def _library() -> ctypes.CDLL | None:
 
 
 LIBRARY = _library()
+_Bytes = ctypes.c_char * 0
 
 
 def take(
     states: NDArray[np.uint64],
-    segments: Sequence[tuple[int, NDArray[np.int64]]],
+    runs: Sequence[tuple[int, NDArray[np.int64], int]],
     symbols: NDArray[np.uint8],
     words: NDArray[np.uint32],
     next_word: int,
     bare: bool,
-) -> int:
-    """``rans.Decoder.take``; the place of the next word, -1 where the stream is cut."""
-    tables = np.concatenate([np.empty(0, np.int64), *(frequencies for _, frequencies in segments)])
-    sizes = np.array([[len(frequencies) for _, frequencies in segments], [count for count, _ in segments]], np.int64)
+) -> tuple[NDArray[np.int64], int]:
+    """``rans.Decoder.take_kept`` into symbols: the lengths of the runs, and the place of the next word.
+
+    That is -1 where the stream is cut, or longer than the symbols.
+    """
+    tables = np.concatenate([np.empty(0, np.int64), *(frequencies for _, frequencies, _ in runs)])
+    sizes = np.array([(len(frequencies), kept, filler) for kept, frequencies, filler in runs], np.int64)
+    alphabets, kept, fillers = np.ascontiguousarray(sizes.reshape(-1, 3).T)
+    lengths = np.zeros(len(runs), np.int64)
+    of_runs = (tables, alphabets, kept, fillers, lengths, len(runs), symbols, len(symbols))
     of_words = np.ascontiguousarray(words), len(words), next_word, bare
-    return _call("dqc_take", states, len(states), tables, *sizes, len(segments), symbols, *of_words)
+    return lengths, _call("dqc_take", states, len(states), *of_runs, *of_words)
 
 
 def push(states: NDArray[np.uint64], entries: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -77,22 +86,18 @@ def geometric(kept: int, size: int, filler: int) -> NDArray[np.int64]:
     return frequencies
 
 
-def place(fields: NDArray[np.uint8], contexts: NDArray[np.int64], classes: Classes) -> NDArray[np.int64] | None:
+def place(
+    fields: NDArray[np.uint8], contexts: NDArray[np.int64], classes: Classes, is_open: bool
+) -> NDArray[np.int64] | None:
     """The positions (n,) of gap fields by class, in that order; None if they are not such.
 
-    contexts: kept weights, fields and filler of each context, (3, contexts).
+    contexts: kept weights, fields and filler of each context, (3, contexts). is_open: see ``gaps.Gaps``.
     """
     labels = [(np.ascontiguousarray(of_lines), len(of_lines)) for of_lines in (classes.rows, classes.columns)]
     positions = np.empty(int(contexts[0].sum()), np.int64)
     of_rows, of_columns = (*labels[0], classes.row_levels), (*labels[1], classes.column_levels)
-    found = _call("dqc_place", np.ascontiguousarray(fields), *contexts, *of_rows, *of_columns, positions)
+    found = _call("dqc_place", np.ascontiguousarray(fields), *contexts, *of_rows, *of_columns, is_open, positions)
     return None if found == -1 else positions[: _checked(found)]
-
-
-def ascend(positions: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The same positions below ``size``, ascending, in a fifth of numpy's time; the array itself is changed."""
-    _checked(_call("dqc_ascend", positions, len(positions), size))
-    return positions
 
 
 def scatter(
@@ -110,32 +115,41 @@ def scatter(
     _call("dqc_scatter", *gaps, *values, weights, len(weights))
 
 
-def encode_values(
-    positions: NDArray[np.int64], layout: Layout, table: NDArray[np.uint8], indices: NDArray[np.uint8]
-) -> bytes:
-    """The stream of ``neighbours.py``; table: the index of each level, of sign 0 and then of sign 1."""
-    decided = np.empty(len(indices) * layout.levels, np.uint16)
-    count = _checked(_call("dqc_encode_values", *_model(positions, layout, table, indices.copy()), decided))
-    words, state = np.empty(count // 2 + 1, np.uint32), np.empty(1, np.uint64)
+def encode_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> Stream:
+    """The stream of ``signs.py``."""
+    decided = np.empty(len(signs), np.uint16)
+    count = _checked(_call("dqc_encode_signs", *_of_signs(positions, matrix, signs.copy()), decided))
+    words, state = np.empty(count, np.uint32), np.empty(1, np.uint64)
     written = _call("dqc_push_decisions", decided, count, words, state)
-    return decisions.join(int(state[0]), words[:written])
+    return int(state[0]), words[count - written :]
+
+
+def decode_signs(stream: Stream, positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> bool:
+    """Into signs (n,), zeros before; False if the stream does not end with them."""
+    return not _checked(_call("dqc_decode_signs", *_of_signs(positions, matrix, signs), *_of_stream(stream)))
 
 
 def decode_values(
-    data: bytes, positions: NDArray[np.int64], layout: Layout, table: NDArray[np.uint8]
+    stream: Stream, positions: NDArray[np.int64], layout: Layout, table: NDArray[np.uint8]
 ) -> NDArray[np.uint8] | None:
-    """The indices (n,); None if the stream does not end with them."""
-    state, words = decisions.split(data)
-    indices = np.zeros(len(positions), np.uint8)
-    model = _model(positions, layout, table, indices)
-    failed = _checked(_call("dqc_decode_values", *model, ctypes.c_uint64(state), words, len(words)))
-    return None if failed else indices
+    """The indices (n,) of ``neighbours.py``; None if the stream does not end with them.
 
-
-def _model(positions: NDArray[np.int64], layout: Layout, *values: NDArray[np.uint8]) -> tuple[Any, ...]:
-    places = np.ascontiguousarray(positions, np.int64)
+    table: the index of each level, of sign 0 and then of sign 1.
+    """
+    indices, places = np.zeros(len(positions), np.uint8), np.ascontiguousarray(positions, np.int64)
     sizes = (layout.size, layout.columns, layout.distance, layout.levels)
-    return (decisions.SQUASH, places, len(places), *sizes, *values)
+    values = (decisions.SQUASH, places, len(places), *sizes, table, indices)
+    return None if _checked(_call("dqc_decode_values", *values, *_of_stream(stream))) else indices
+
+
+def _of_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> tuple[Any, ...]:
+    places = np.ascontiguousarray(positions, np.int64)
+    return (decisions.SQUASH, places, len(places), matrix.size, matrix.columns, matrix.distance, signs)
+
+
+def _of_stream(stream: Stream) -> tuple[Any, ...]:
+    state, words = stream
+    return ctypes.c_uint64(state), np.ascontiguousarray(words), len(words)
 
 
 def _call(name: str, *arguments: Any) -> int:
@@ -143,9 +157,11 @@ def _call(name: str, *arguments: Any) -> int:
 
 
 def _argument(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return ctypes.c_void_p(value.__array_interface__["data"][0])
-    return ctypes.c_int64(value) if isinstance(value, int) else value
+    if isinstance(value, int):
+        return ctypes.c_int64(value)
+    if isinstance(value, np.ndarray):  # numpy's own ways to an address take five times as long
+        return _Bytes.from_buffer(value.data) if value.flags.writeable else ctypes.c_void_p(value.ctypes.data)
+    return value
 
 
 def _checked(found: int) -> int:

@@ -14,7 +14,7 @@ which do not fill a byte, are 0. A lane costs about a bit then.
 A stream is the low halves of the N states, their high halves, and the words, 4 bytes each, little-endian.
 
 A bare stream has one lane and no payload, and nothing comes after it: its lane starts at 1, and the decoder takes words
-as long as there are any.
+as long as there are any. Trimmed, its state has only the bytes that are not zero: 5 to 8, or fewer without words.
 """
 
 from __future__ import annotations
@@ -35,23 +35,26 @@ Symbols = NDArray[np.uint8]
 Frequencies = NDArray[np.int64]
 Segment = tuple[Symbols, Frequencies]
 """A run of symbols (n,) and the frequencies of their table (alphabet,), 2^14 in all."""
+Run = tuple[int, Frequencies, int]
+"""How many symbols that are no filler, the frequencies of their table, and the filler."""
 States = NDArray[np.uint64]
 
 _U = np.uint64
-_WORD_BITS, WORD_BYTES = 32, 4
+_WORD_BITS, WORD_BYTES, _STATE_BYTES = 32, 4, 8
 _LOWEST = _U(1 << _WORD_BITS)
 _OFFSET, _SYMBOL, _FIELD = 16, 32, _U(0xFFFF)  # of an entry of a table; the frequency lies lowest
 _RAMP = np.arange(SLOTS, dtype=np.uint64) << _U(_OFFSET)
 _FEW_LANES = 8
+_NO_FILLER = -1
 _MOST_LANES_LOG, _SYMBOLS_PER_LANE, _PAYLOAD_PER_LANE = 13, 192, 8
-_FEWEST_SYMBOLS = 1 << 15  # of fewer, several lanes would save few milliseconds, and cost a tenth of a percent
+_FEWEST_SYMBOLS = 1 << 15  # of fewer, more than a few lanes would cost more bytes than they save time
 
 
 def lanes_log(symbols: int, payload: int) -> int:
     """The binary logarithm of a number of lanes for so many symbols and bytes of payload: fast, and still full."""
-    if symbols < _FEWEST_SYMBOLS:
-        return 0
     most = min(symbols // _SYMBOLS_PER_LANE, payload // _PAYLOAD_PER_LANE, 1 << _MOST_LANES_LOG)
+    if symbols < _FEWEST_SYMBOLS:
+        most = min(most, symbols // 4096, _FEW_LANES)
     return max(most, 1).bit_length() - 1
 
 
@@ -73,6 +76,17 @@ def encode(parts: Sequence[Sequence[Segment]], lanes: int, payload: bytes | None
     return states.astype("<u4").tobytes(), np.concatenate([high, *words[::-1]]).astype("<u4").tobytes(), used
 
 
+def trim(bare: bytes) -> bytes:
+    """A bare stream without the zeros of its state."""
+    return bare[:_STATE_BYTES].rstrip(b"\0") + bare[_STATE_BYTES:]
+
+
+def untrim(data: bytes) -> bytes:
+    """What :func:`trim` was given."""
+    state = len(data) if len(data) <= _STATE_BYTES else WORD_BYTES + 1 + (len(data) - 1) % WORD_BYTES
+    return data[:state].ljust(_STATE_BYTES, b"\0") + data[state:]
+
+
 class Decoder:
     """Parts of a stream, the first one first; ArtifactError for what no encoder gives."""
 
@@ -88,30 +102,42 @@ class Decoder:
 
     def take(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
         """A part: so many symbols of each table, one after another (n,)."""
-        if native.LIBRARY:
-            return self._take_natively(segments)
-        if len(self._states) <= _FEW_LANES:
-            return self._take_singly(segments)
-        symbols, lanes = np.empty(sum(count for count, _ in segments), np.uint8), len(self._states)
-        at = end = 0
-        for count, frequencies in segments:
-            end += count
-            slots = _decoder_slots(frequencies)
-            while at < end:
-                stop = min(end, at - at % lanes + lanes)
-                self._pop(at % lanes, slots, symbols[at:stop])
-                at = stop
-                if not at % (2 * lanes):
-                    self._refill()
-        self._refill()
-        return symbols
+        runs = [(count, frequencies, _NO_FILLER) for count, frequencies in segments]
+        return self.take_kept(runs, sum(count for count, _ in segments))[0]
 
-    def _take_natively(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
-        symbols = np.empty(sum(count for count, _ in segments), np.uint8)
-        self._next = native.take(self._states, segments, symbols, self._words, self._next, self._bare)
+    def take_kept(self, runs: Sequence[Run], room: int) -> tuple[Symbols, NDArray[np.int64]]:
+        """A part whose fillers are not counted: its symbols, at most so many in all, and how many are of each run."""
+        if native.LIBRARY:
+            return self._take_natively(runs, room)
+        take = self._take_singly if len(self._states) <= _FEW_LANES else self._take_by_lanes
+        found = take(runs, room)
+        return np.concatenate([np.empty(0, np.uint8), *found]), np.array([len(of_run) for of_run in found], np.int64)
+
+    def _take_natively(self, runs: Sequence[Run], room: int) -> tuple[Symbols, NDArray[np.int64]]:
+        symbols = np.empty(room, np.uint8)
+        of_words = self._words, self._next, self._bare
+        lengths, self._next = native.take(self._states, runs, symbols, *of_words)
         if self._next < 0:
             raise ArtifactError("an ANS stream is cut")
-        return symbols
+        return symbols[: int(lengths.sum())], lengths
+
+    def _take_by_lanes(self, runs: Sequence[Run], room: int) -> list[Symbols]:
+        found, at, lanes = [], 0, len(self._states)
+        for kept, frequencies, filler in runs:
+            slots, of_run = _decoder_slots(frequencies), [np.empty(0, np.uint8)]
+            while kept:
+                symbols = np.empty(min(kept, lanes - at % lanes), np.uint8)
+                self._pop(at % lanes, slots, symbols)
+                kept -= int(np.count_nonzero(symbols != filler))
+                at += len(symbols)
+                of_run.append(symbols)
+                if at > room:
+                    raise ArtifactError("an ANS stream has too many fillers")
+                if not at % (2 * lanes):
+                    self._refill()
+            found.append(np.concatenate(of_run))
+        self._refill()
+        return found
 
     def _pop(self, lane: int, slots: States, symbols: Symbols) -> None:
         """One symbol of each lane from ``lane`` on."""
@@ -124,24 +150,26 @@ class Decoder:
         found &= _FIELD
         states += found
 
-    def _take_singly(self, segments: Sequence[tuple[int, Frequencies]]) -> Symbols:
+    def _take_singly(self, runs: Sequence[Run], room: int) -> list[Symbols]:
         """The same symbol by symbol: an operation on a few lanes takes numpy longer."""
-        symbols, states, lane = bytearray(), self._states.tolist(), 0
-        for count, frequencies in segments:
-            widths, starts = frequencies.tolist(), (np.cumsum(frequencies) - frequencies).tolist()
-            for _ in range(count):
-                state = states[lane % len(states)]
-                slot = state & (SLOTS - 1)
+        found, states, at = [], self._states.tolist(), 0
+        for kept, frequencies, filler in runs:
+            widths, starts, of_run = frequencies.tolist(), (np.cumsum(frequencies) - frequencies).tolist(), bytearray()
+            while kept:
+                lane, at = at % len(states), at + 1
+                slot = states[lane] & (SLOTS - 1)
                 symbol = bisect_right(starts, slot) - 1
-                states[lane % len(states)] = widths[symbol] * (state >> PRECISION) + slot - starts[symbol]
-                symbols.append(symbol)
-                lane += 1
-                if lane == 2 * len(states):
-                    lane = 0
+                states[lane] = widths[symbol] * (states[lane] >> PRECISION) + slot - starts[symbol]
+                of_run.append(symbol)
+                kept -= symbol != filler
+                if at > room:
+                    raise ArtifactError("an ANS stream has too many fillers")
+                if not at % (2 * len(states)):
                     self._refill_singly(states)
+            found.append(np.frombuffer(of_run, np.uint8))
         self._refill_singly(states)
         self._states[:] = states
-        return np.frombuffer(symbols, np.uint8)
+        return found
 
     def _refill_singly(self, states: list[int]) -> None:
         for lane, state in enumerate(states):
@@ -216,11 +244,24 @@ def _start(bits: NDArray[np.float64], payload: bytes) -> tuple[States, int]:
 
 def _payload(states: States) -> bytes:
     """What :func:`_start` was given, as far as it was used."""
+    if len(states) <= _FEW_LANES:
+        return _payload_of_few(states.tolist())
     high = (states >> _U(_WORD_BITS)).astype("<u4")
     widths = np.frexp(high.astype(np.float64))[1] - 1
     matrix = np.unpackbits(high.view(np.uint8).reshape(-1, WORD_BYTES), axis=1, bitorder="little")
     string = np.packbits(matrix[np.arange(_WORD_BITS) < widths[:, None]], bitorder="little")
     return states.astype("<u4").tobytes() + string[: int(widths.sum()) // 8].tobytes()
+
+
+def _payload_of_few(states: list[int]) -> bytes:
+    """The same lane by lane: for few numpy takes longer."""
+    string = width = 0
+    for state in states:
+        bits = (state >> _WORD_BITS).bit_length() - 1
+        string |= (state >> _WORD_BITS ^ 1 << bits) << width
+        width += bits
+    low = b"".join((state & 0xFFFFFFFF).to_bytes(WORD_BYTES, "little") for state in states)
+    return low + (string & (1 << width // 8 * 8) - 1).to_bytes(width // 8, "little")
 
 
 def _decoder_slots(frequencies: Frequencies) -> States:

@@ -28,14 +28,35 @@ def test_version_1_with_every_coder(coder: str) -> None:
     assert {row.coder for row in inspect(GOLDEN / f"v1-{coder}.dqc").layers} == {coder}
 
 
-def test_the_golden_file_of_best_has_every_form() -> None:
+def test_the_golden_file_of_best_has_every_older_form() -> None:
     """Positions: gaps, classes, both, and what huffman does; values: signs apart and not."""
-    with open_reader(GOLDEN / "v1-best.dqc") as reader:
-        blobs = [
+    assert {positions for positions, _ in _first_bytes("v1-best")} >= {0x41, 0x42, 0x43, 0, None}
+
+
+def test_the_golden_files_of_signs_have_every_form() -> None:
+    """Positions: gaps, gaps by class, with tables and without, classes of all weights, and what huffman does, with its
+    values and others; values: signs in the symbols, apart and by their neighbours."""
+    assert_same(load(GOLDEN / "v1-contexts.dqc"), every_context().tensors)
+    assert_same(load(GOLDEN / "v1-signs.dqc"), every_neighbour().tensors)
+    found = [*_first_bytes("v1-contexts"), *_first_bytes("v1-signs")]
+    assert {positions for positions, _ in found} >= {0xD0, 0xC0, 0xA0, 0xE0, 0xB0, 0x80, 0, None}
+    assert {values >> 4 for positions, values in found if positions in (0xB0, 0x80)} == {2}
+
+
+def _first_bytes(name: str) -> list[tuple[int | None, int]]:
+    """Of positions and indices of each quantized tensor."""
+    with open_reader(GOLDEN / f"{name}.dqc") as reader:
+        layers = [
             (entry, blob[entry.codebook_length :]) for entry, blob in reader.blobs() if isinstance(entry, Quantized)
         ]
-    forms = {streams[0] if entry.positions_length else None for entry, streams in blobs}
-    assert forms >= {0x41, 0x42, 0x43, 0, None}
+    return [(blob[0] if entry.positions_length else None, blob[entry.positions_length]) for entry, blob in layers]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_small_files_of_older_forms(number: int) -> None:
+    """The seeds of benchmarks/fuzz_files.py; examples/plain_reader.py is held against them too."""
+    verify(GOLDEN / f"v1-best-small-{number}.dqc")
+    assert {row.coder for row in inspect(GOLDEN / f"v1-best-small-{number}.dqc").layers} == {"best"}
 
 
 def test_the_golden_file_of_neighbours_has_every_form_of_positions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_both_forms_come_back(shape: tuple[int, ...], zeros: float, codewords: i
     _assert_same(best.decode(coded, kept.size, len(kept.indices), codewords), kept)
     assert _size(coded) <= _size(huffman.encode(kept, codewords))
     if kept.size:
-        plan, _ = contexts.choose(kept, codewords)
+        plan, _ = contexts.plans(kept, codewords)[0]
         by_ans = ans.encode(kept, codewords, plan)
         if by_ans:
             _assert_same(best.decode(by_ans, kept.size, len(kept.indices), codewords), kept)
@@ -72,17 +72,17 @@ def test_both_forms_come_back(shape: tuple[int, ...], zeros: float, codewords: i
 @pytest.mark.parametrize("zeros", [0.5, 0.8, 0.9, 0.95, 0.98])
 @pytest.mark.parametrize("codewords", [7, 31, 255])
 def test_within_half_a_percent_of_the_entropy(zeros: float, codewords: int) -> None:
-    """Of few gaps even the entropy of the mask is half a percent above theirs, so there are some bytes more at 98 %."""
+    """At 98 % some bytes more: the entropy of 8,000 gaps is itself 35 bytes below that of the coin that made them."""
     kept = _network((500, 800), zeros, codewords)
     coded = best.encode(kept, codewords)
     _assert_same(best.decode(coded, kept.size, len(kept.indices), codewords), kept)
-    assert _size(coded) <= 1.005 * _ideal_bytes(kept) + (32 if zeros > 0.95 else 0)
+    assert _size(coded) <= 1.005 * _ideal_bytes(kept) + (12 if zeros > 0.95 else 0)
     assert _size(huffman.encode(kept, codewords)) <= (1.019 if codewords == 7 else 1.015) * _ideal_bytes(kept)
 
 
 def test_contexts_save_what_rows_and_columns_tell() -> None:
     kept = _network((500, 800), 0.95, 31, spread=1.0)
-    plan, bits = contexts.choose(kept, 31)
+    plan, bits = contexts.plans(kept, 31)[0]
     coded = best.encode(kept, 31)
     assert plan.order.contexts > 4
     assert _size(coded) < 0.9 * _ideal_bytes(kept)
@@ -128,7 +128,7 @@ def test_the_estimate_of_huffman(zeros: float, codewords: int) -> None:
 
 
 SMALL = [_network((20, 50), 0.8, 31, spread=2.0), _network((30, 40), 0.0, 15), _network((900,), 0.9, 7)]
-CODED = [(kept, ans.encode(kept, codewords, contexts.choose(kept, codewords)[0]), codewords)
+CODED = [(kept, ans.encode(kept, codewords, contexts.plans(kept, codewords)[0][0]), codewords)
          for kept, codewords in zip(SMALL, (31, 15, 7), strict=True)]  # fmt: skip
 
 
@@ -166,9 +166,21 @@ def test_every_cut_is_an_error() -> None:
             best.decode(Coded(coded.positions, coded.indices[:length]), kept.size, len(kept.indices), codewords)
 
 
+@pytest.mark.parametrize("first", [0x81, 0x8F, 0xB1, 0xF0, 0x44, 0x80])
+def test_unknown_forms_are_refused(first: int) -> None:
+    """Lanes without a stream, plain positions with lanes or classes, another older form, not all weights kept."""
+    with pytest.raises(ArtifactError, match="unknown form"):
+        best.decode(Coded(bytes([first]) + bytes(40), bytes(40)), 1000, 10, 31)
+
+
 def test_huge_claims_take_no_memory() -> None:
     huge = 1 << 40
     claims = [
+        (b"\x80", b"\x01\x02\x01" + bytes(8), huge, huge),
+        (b"\x9f" + bytes(40), bytes(40), 1000, 10),
+        (b"\xd0\xff\xff\xff\xff\x0f\xff" + bytes(40), bytes(40), 1000, 10),
+        (b"\xd0\x0a\xff" + b"\x02\x01" * 40, bytes(40), 1000, 10),
+        (b"\x80", b"\x0f\x02\x01" + bytes(8), 1000, 1000),
         (b"\x40", b"\x01\x00\x01\x02\x01" + bytes(8), huge, huge),
         (b"\x41\x3f" + bytes(40), bytes(40), 1000, 10),
         (b"\x43\x00\xff\xff\xff\xff\x0f\x10\x10" + bytes(40), bytes(40), 1000, 10),
@@ -200,10 +212,10 @@ def test_the_registry_has_it() -> None:
 @given(at=st.integers(0, 400), value=st.integers(0, 255), in_values=st.booleans(), seed=st.integers(0, 3))
 def test_c_and_python_find_the_same_in_damaged_classes(at: int, value: int, in_values: bool, seed: int) -> None:
     kept = _network((40, 60), 0.85, 15, 1.0, seed)
-    plan, _ = contexts.choose(kept, 15)
+    plan, _ = contexts.plans(kept, 15)[0]
     coded = ans.encode(kept, 15, plan)
     assert coded is not None
-    assert coded.positions[0] == 0x43
+    assert coded.positions[0] == 0xD0
     streams = [bytearray(coded.positions), bytearray(coded.indices)]
     damaged = streams[in_values]
     damaged[at % len(damaged)] = value

@@ -11,8 +11,8 @@ from dqc_plugin.errors import ArtifactError
 
 @given(st.lists(st.tuples(st.integers(1, 4095), st.integers(0, 1)), max_size=300))
 def test_decisions_come_back(wanted: list[tuple[int, int]]) -> None:
-    data = decisions.push([chance | bit << 15 for chance, bit in wanted])
-    reader = decisions.Reader(data)
+    data = decisions.join(*decisions.push([chance | bit << 15 for chance, bit in wanted]))
+    reader = decisions.Reader(*decisions.split(data))
     assert [reader(chance, 0) for chance, _ in wanted] == [bit for _, bit in wanted]
     assert reader.ends()
 
@@ -22,7 +22,7 @@ def test_a_stream_takes_the_bits_of_its_chances() -> None:
     chances = random.integers(1, 4096, 10_000)
     bits = random.random(10_000) < chances / 4096
     ideal = -np.log2(np.where(bits, chances, 4096 - chances) / 4096).sum() / 8
-    data = decisions.push((chances | bits.astype(int) << 15).tolist())
+    data = decisions.join(*decisions.push((chances | bits.astype(int) << 15).tolist()))
     assert ideal <= len(data) <= ideal + 8
 
 
@@ -40,11 +40,11 @@ def test_contexts_learn_a_rule() -> None:
     writer = decisions.Writer()
     told, untold = [[0, 0], [0, 0]], [0, 0]
     for bit in np.random.default_rng(0).integers(0, 2, 400).tolist():
-        decisions.decide([told[bit], untold], writer, bit)
-    assert len(decisions.push(writer.decisions)) < 20
+        decisions.decide([told[bit], untold], decisions.rates_of(25), writer, bit)
+    assert len(decisions.join(*decisions.push(writer.decisions))) < 20
 
 
 @pytest.mark.parametrize("length", [0, 7, 9, 11])
 def test_no_stream_has_such_a_length(length: int) -> None:
     with pytest.raises(ArtifactError, match="not a stream of decisions"):
-        decisions.Reader(bytes(length))
+        decisions.split(bytes(length))

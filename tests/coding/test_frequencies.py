@@ -49,7 +49,7 @@ def test_tables_that_cannot_be(table: bytes, message: str) -> None:
 @given(size=st.integers(1, 1 << 56), share=st.floats(0, 1))
 def test_geometric_tables_have_a_slot_for_every_gap(size: int, share: float) -> None:
     kept = min(size, max(1, int(size * share)))
-    found = frequencies.geometric(kept, size)
+    found = frequencies.geometric(kept, size, frequencies.filler_of(kept, size))
     assert int(found.sum()) == SLOTS and int(found.min()) >= 1
     assert len(found) == frequencies.filler_of(kept, size) + 1 <= 256
 
@@ -59,14 +59,14 @@ def test_geometric_tables_have_a_slot_for_every_gap(size: int, share: float) -> 
 @given(size=st.integers(1, 1 << 56), share=st.floats(0, 1), weights=st.lists(st.integers(0, 1 << 39), min_size=1))
 def test_c_makes_the_tables_of_python(size: int, share: float, weights: list[int]) -> None:
     kept, some = min(size, max(1, int(size * share))), np.array([*weights[:255], 1])
-    found = frequencies.geometric(kept, size), frequencies.to_slots(some)
+    found = frequencies.geometric(kept, size, frequencies.filler_of(kept, size)), frequencies.to_slots(some)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(native, "LIBRARY", None)
-        np.testing.assert_array_equal(found[0], frequencies.geometric(kept, size))
+        np.testing.assert_array_equal(found[0], frequencies.geometric(kept, size, frequencies.filler_of(kept, size)))
         np.testing.assert_array_equal(found[1], frequencies.to_slots(some))
 
 
 def test_geometric_tables_follow_the_shares() -> None:
-    found = frequencies.geometric(1, 10) / SLOTS
+    found = frequencies.geometric(1, 10, frequencies.filler_of(1, 10)) / SLOTS
     np.testing.assert_allclose(found[:20], 0.1 * 0.9 ** np.arange(20), rtol=0.03)
     assert len(found) == 42 and found[41] == pytest.approx(0.9**41, rel=0.05)

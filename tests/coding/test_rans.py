@@ -130,7 +130,15 @@ def test_noise_decodes_to_symbols_of_the_alphabet_or_an_error(noise: bytes, lane
 
 @pytest.mark.parametrize(
     ("symbols", "payload", "log"),
-    [(0, 0, 0), (32_767, 10**6, 0), (32_768, 10**6, 7), (10**6, 64, 3), (10**6, 10**6, 12), (10**9, 10**9, 13)],
+    [
+        (0, 0, 0),
+        (4095, 10**6, 0),
+        (32_767, 10**6, 2),
+        (32_768, 10**6, 7),
+        (10**6, 64, 3),
+        (10**6, 10**6, 12),
+        (10**9, 10**9, 13),
+    ],
 )
 def test_lanes(symbols: int, payload: int, log: int) -> None:
     assert lanes_log(symbols, payload) == log
