@@ -33,8 +33,8 @@ class Reader:
         """Every name with its tensor on the CPU, one decoded at a time; an alias gives the same tensor again."""
         shared = {entry.of for entry in self.index.entries if isinstance(entry, Alias)}
         held: dict[str, Tensor] = {}
-        for entry, blob in self.blobs():
-            tensor = held[entry.of] if isinstance(entry, Alias) else decode_tensor(entry, blob)
+        for entry, offset in self.index.with_offsets():
+            tensor = held[entry.of] if isinstance(entry, Alias) else decode_tensor(entry, self._read(entry, offset))
             if entry.name in shared:
                 held[entry.name] = tensor
             yield entry.name, tensor
@@ -80,7 +80,10 @@ def decode_tensor(entry: Exact | Quantized, blob: bytes) -> Tensor:
         if isinstance(entry, Exact):
             return plain.decode(blob, entry.dtype, entry.shape)
         codebook, coded = split(entry, blob)
-        return to_weights(decode_kept(entry, codebook, coded), codebook, entry.shape, entry.dtype)
+        del blob  # while the weights are made, only what they are made of is held
+        kept = decode_kept(entry, codebook, coded)
+        del coded
+        return to_weights(kept, codebook, entry.shape, entry.dtype)
     except DQCError as error:
         raise ArtifactError(f"{entry.name}: {error}") from error
 

@@ -84,7 +84,9 @@ def decode(data: bytes, counts: list[int], codebook_size: int, is_old: bool = Fa
         raise ArtifactError("bytes are left over after the values")
     if form == Form.APART:
         return Values(symbols, packed.unpack(tail[:signs_length], len(symbols), 1))
-    return Values(symbols >> np.uint8(1), symbols & np.uint8(1))
+    signs = symbols & np.uint8(1)
+    symbols >>= np.uint8(1)
+    return Values(symbols, signs)
 
 
 def _take_head(cursor: Cursor, contexts: int) -> tuple[Form, int, int]:
@@ -118,10 +120,12 @@ def alphabet_of(codebook_size: int, form: Form) -> int:
 
 
 def to_indices(magnitudes: Indices, signs: Indices, codebook_size: int) -> Indices:
-    """The indices (n,) of magnitudes and signs: those of sign 1 count from the end."""
-    turned: Indices = magnitudes ^ -signs  # a complement where the sign is 1, since -1 is all ones
-    turned += signs * np.uint8(codebook_size % 256)
-    return turned
+    """The indices (n,) of magnitudes and signs, both used up: those of sign 1 count from the end."""
+    np.negative(signs, out=signs)
+    magnitudes ^= signs  # a complement where the sign is 1, since -1 is all ones
+    signs &= np.uint8(codebook_size % 256)
+    magnitudes += signs
+    return magnitudes
 
 
 def _tables(symbols: Indices, counts: list[int], alphabet: int, span: int) -> tuple[bytes, list[Segment]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,21 @@ def test_damage_elsewhere_does_not_stop_one_tensor(file: Path, network: Network)
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     first = next(iter(network.tensors))
     assert_same({first: load_tensor(file, first)}, {first: network.tensors[first]})
+
+
+@pytest.mark.parametrize("coder", ["best", "huffman"])
+def test_loading_takes_little_more_memory_than_the_weights(coder: str, tmp_path: Path) -> None:
+    """Of 2 million float32 weights, 90 % pruned; what is taken before the weights are made is less."""
+    generator = torch.Generator().manual_seed(0)
+    levels, kept = torch.randint(0, 15, (2000, 1000), generator=generator), torch.rand(2000, 1000, generator=generator)
+    signs = torch.randint(0, 2, (2000, 1000), generator=generator) * 2.0 - 1
+    weights = torch.where(kept < 0.1, signs / 2.0**levels, 0.0)
+    record = PowerOfTwo(5, True, torch.tensor(1.0)).to_record()
+    file = save(tmp_path / "large.dqc", {"weight": weights}, {"": {"weight": record}}, coder=coder)
+    load(file)
+    tracemalloc.start()
+    tensors = load(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert torch.equal(tensors["weight"], weights)
+    assert weights.nbytes < peak < 1.1 * weights.nbytes
