@@ -36,9 +36,17 @@ def take(cursor: Cursor, alphabet: int) -> Counts:
     used, form = divmod(cursor.count(), len(_CODES))
     if used > alphabet:
         raise ArtifactError(f"a frequency table is of {used} symbols instead of {alphabet}")
-    codes = packed.unpack(cursor.take(packed.packed_length(used, _WIDTHS[form])), used, _WIDTHS[form])
-    if not codes.any() or int(codes.max()) >= len(_CODES[form]):
+    codes = cursor.take(packed.packed_length(used, _WIDTHS[form]))
+    found = native.table(codes, used, form == 1, alphabet) if native.LIBRARY else _table(codes, used, form, alphabet)
+    if found is None:
         raise ArtifactError("a frequency table is damaged")
+    return found
+
+
+def _table(data: bytes, used: int, form: int, alphabet: int) -> Counts | None:
+    codes = packed.unpack(data, used, _WIDTHS[form])
+    if not codes.any() or int(codes.max()) >= len(_CODES[form]):
+        return None
     weights = np.zeros(alphabet, np.int64)
     weights[:used] = _CODES[form][codes]
     return to_slots(weights)

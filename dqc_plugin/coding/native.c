@@ -1,5 +1,5 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), signs.py with
+ * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), signs.py with
  * decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and neighbours.py (dqc_decode_values). */
 
 #include <stdint.h>
@@ -8,6 +8,7 @@
 
 #define SLOTS_LOG 14
 #define SLOTS (1 << SLOTS_LOG)
+#define LONG_CODES 177
 
 static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, int64_t words_end, int64_t next,
                       int64_t bare)
@@ -102,6 +103,22 @@ int64_t dqc_to_slots(int64_t *weights, int64_t alphabet)
     }
     weights[largest] += left;
     return 0;
+}
+
+/* The frequencies (alphabet,) of a table with so many codes, long or short, each within its bytes; -1 where it is none. */
+int64_t dqc_table(const uint8_t *codes, int64_t used, int64_t is_long, int64_t alphabet, int64_t *frequencies)
+{
+    static const uint8_t of_short[] = {0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181};
+    int64_t sum = 0;
+    memset(frequencies, 0, (size_t)alphabet * sizeof(int64_t));
+    for (int64_t i = 0; i < used; i++) {
+        int code = is_long ? codes[i] : codes[i / 2] >> (4 * (i & 1)) & 15;
+        if (code >= LONG_CODES)
+            return -1;
+        frequencies[i] = !is_long ? of_short[code] : code ? (int64_t)(8 + ((code - 1) & 7)) << ((code - 1) >> 3) : 0;
+        sum += frequencies[i];
+    }
+    return sum ? dqc_to_slots(frequencies, alphabet) : -1;
 }
 
 /* The frequencies (filler + 1,) of gaps where kept of size weights are kept, none here rather than there. */

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dqc_plugin.coding.signs import Matrix
 
 _NAMES = (
-    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_geometric", "dqc_place", "dqc_scatter"),
+    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_table", "dqc_geometric", "dqc_place", "dqc_scatter"),
     *("dqc_encode_signs", "dqc_push_decisions", "dqc_decode_signs", "dqc_decode_values"),
 )
 
@@ -77,6 +77,13 @@ def to_slots(weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """``frequencies.to_slots``; the array itself is changed."""
     _call("dqc_to_slots", weights, len(weights))
     return weights
+
+
+def table(codes: bytes, used: int, is_long: bool, alphabet: int) -> NDArray[np.int64] | None:
+    """The frequencies (alphabet,) of a table of ``frequencies.py`` with so many codes; None if it is not one."""
+    frequencies = np.empty(alphabet, np.int64)
+    failed = _call("dqc_table", ctypes.c_char_p(codes), used, is_long, alphabet, frequencies)
+    return None if failed else frequencies
 
 
 def geometric(kept: int, size: int, filler: int) -> NDArray[np.int64]:

@@ -66,6 +66,22 @@ def test_c_makes_the_tables_of_python(size: int, share: float, weights: list[int
         np.testing.assert_array_equal(found[1], frequencies.to_slots(some))
 
 
+@pytest.mark.skipif(native.LIBRARY is None, reason="no C")
+@settings(deadline=None, max_examples=300)
+@given(head=st.integers(0, 70), codes=st.binary(max_size=40), alphabet=st.integers(1, 256))
+def test_c_and_python_read_the_same_of_any_bytes(head: int, codes: bytes, alphabet: int) -> None:
+    def found() -> list[int] | str:
+        try:
+            return frequencies.take(Cursor(bytes([head]) + codes), alphabet).tolist()
+        except ArtifactError as error:
+            return str(error)
+
+    with_c = found()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        assert found() == with_c
+
+
 def test_geometric_tables_follow_the_shares() -> None:
     found = frequencies.geometric(1, 10, frequencies.filler_of(1, 10)) / SLOTS
     np.testing.assert_allclose(found[:20], 0.1 * 0.9 ** np.arange(20), rtol=0.03)
