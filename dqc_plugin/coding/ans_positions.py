@@ -11,7 +11,7 @@ weights and no kept one, is the last symbol of each table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.rans import WORD_BYTES, Decoder, Segment, lanes_log
 from dqc_plugin.errors import ArtifactError
 
-_FILLERS = (255, 127, 63, 31, 15, 7)  # of tables: a short one has few codes
+_FILLERS = (255, 31)  # of tables: a short one has few codes, but more fields, which take time
+_FEW = 1 << 15
 Places = NDArray[np.int64]
 Fields = NDArray[np.uint8]
 
@@ -73,10 +74,10 @@ def decode(data: bytes, values: bytes, size: int, count: int) -> Found:
     if not head.lanes:
         cursor.end()
         return Found(Whole(size), [size], None, values, is_old)
-    return replace(_read(cursor.rest(), values, head, size), is_old=is_old)
+    return _read(cursor.rest(), values, head, size, is_old)
 
 
-def _read(data: bytes, values: bytes, head: Head, size: int) -> Found:
+def _read(data: bytes, values: bytes, head: Head, size: int, is_old: bool) -> Found:
     states = WORD_BYTES * head.lanes
     stream = Decoder(values[:states], data, head.lanes)
     order: Order = head.shape.read(stream) if head.shape else Whole(size)
@@ -86,7 +87,7 @@ def _read(data: bytes, values: bytes, head: Head, size: int) -> Found:
     payload, rest = stream.finish()
     if rest:
         raise ArtifactError(f"{len(rest)} bytes are left over after the positions")
-    return Found(order, head.counts or order.sizes, found, payload + values[states:])
+    return Found(order, head.counts or order.sizes, found, payload + values[states:], is_old)
 
 
 @dataclass(frozen=True)
@@ -183,11 +184,12 @@ def _to_fields(places: Places, filler: int) -> Fields:
 
 def _filler_of_tables(parts: list[tuple[Places, int]]) -> int:
     """That with which tables of their own and gaps coded with them are smallest; 0 if they are with geometric ones."""
-    bits = dict.fromkeys((0, *_FILLERS), 0.0)
+    of_tables = _FILLERS if sum(len(part) for part, _ in parts) <= _FEW else _FILLERS[:1]
+    bits: dict[int, float] = dict.fromkeys((0, *of_tables), 0.0)
     for part, size in parts:
         histogram, filler = gaps.Histogram.of(part, size), frequencies.filler_of(len(part), size)
         bits[0] += frequencies.bits(histogram.of_fields(filler), frequencies.geometric(len(part), size, filler))
-        for filler in _FILLERS:
+        for filler in of_tables:
             fields = histogram.of_fields(filler)
             table = frequencies.encode(fields)
             own = frequencies.take(Cursor(table), filler + 1)

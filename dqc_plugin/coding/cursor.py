@@ -21,7 +21,10 @@ class Cursor:
         return self._data[self._at - length : self._at]
 
     def byte(self) -> int:
-        return self.take(1)[0]
+        if not self.left:
+            raise ArtifactError("a byte is announced and none is there")
+        self._at += 1
+        return self._data[self._at - 1]
 
     def count(self) -> int:
         """A varint."""

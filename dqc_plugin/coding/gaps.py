@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dqc_plugin.coding import native
 from dqc_plugin.errors import ArtifactError
 
 WIDTHS = range(2, 9)
@@ -58,14 +59,9 @@ class Gaps:
 
     def parts(self) -> Iterator[NDArray[np.int64]]:
         """The positions, some at a time."""
-        reached = -1
+        reached, make = np.zeros(1, np.int64), native.positions if native.LIBRARY else _positions
         for start in range(0, len(self.fields), _PART):
-            fields = self.fields[start : start + _PART]
-            is_kept = fields != self.filler
-            ends = np.cumsum(fields + is_kept, dtype=np.int64)
-            ends += reached
-            reached = int(ends[-1])
-            yield ends[is_kept]
+            yield make(self.fields[start : start + _PART], self.filler, reached)
 
     def positions(self) -> NDArray[np.int64]:
         """All of them."""
@@ -95,6 +91,15 @@ class Histogram:
     def narrowest(self) -> int:
         """The field width that needs the fewest bits in all without entropy coding."""
         return min(WIDTHS, key=lambda width: width * (int(self.of_fields((1 << width) - 1).sum()) - 1))
+
+
+def _positions(fields: NDArray[np.uint8], filler: int, reached: NDArray[np.int64]) -> NDArray[np.int64]:
+    is_kept = fields != filler
+    ends = np.cumsum(fields + is_kept, dtype=np.int64)
+    ends += reached
+    reached[0] = ends[-1]
+    found: NDArray[np.int64] = ends[is_kept] - 1
+    return found
 
 
 def _gaps(positions: NDArray[np.int64], size: int) -> NDArray[np.int64]:

@@ -1,5 +1,5 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), coders.py (dqc_scatter), signs.py with
+ * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions), coders.py (dqc_scatter), signs.py with
  * decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and neighbours.py (dqc_decode_values). */
 
 #include <stdint.h>
@@ -13,6 +13,14 @@
 static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, int64_t words_end, int64_t next,
                       int64_t bare)
 {
+    if (words_end - next >= lanes) { /* without branches, which nothing foretells */
+        for (int64_t lane = 0; lane < lanes; lane++) {
+            uint64_t state = states[lane], is_low = !(state >> 32), taken = state << 32 | words[next];
+            states[lane] = is_low ? taken : state;
+            next += (int64_t)is_low;
+        }
+        return next;
+    }
     for (int64_t lane = 0; lane < lanes; lane++) {
         if (states[lane] >> 32 || (bare && next == words_end))
             continue;
@@ -203,6 +211,20 @@ int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *len
             found = -1;
     }
     free(of_rows);
+    return found;
+}
+
+/* The positions that gap fields keep, from *reached on, which moves on; how many. There is room for one a field. */
+int64_t dqc_positions(const uint8_t *fields, int64_t count, int64_t filler, int64_t *reached, int64_t *positions)
+{
+    int64_t at = *reached, found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        at += fields[i];
+        positions[found] = at;
+        found += fields[i] != filler;
+        at += fields[i] != filler;
+    }
+    *reached = at;
     return found;
 }
 

@@ -16,16 +16,28 @@ from dqc_plugin.coding import decisions
 from dqc_plugin.coding.decisions import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dqc_plugin.coding.classes import Classes
     from dqc_plugin.coding.neighbours import Layout
     from dqc_plugin.coding.signs import Matrix
 
-_NAMES = (
-    *("dqc_take", "dqc_push", "dqc_to_slots", "dqc_table", "dqc_geometric", "dqc_place", "dqc_scatter"),
-    *("dqc_encode_signs", "dqc_push_decisions", "dqc_decode_signs", "dqc_decode_values"),
-)
+# What the functions take: pointers, and numbers of 64 bits.
+_TYPES = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
+_FUNCTIONS = {
+    "dqc_take": "pipppppipipiii",
+    "dqc_push": "pipip",
+    "dqc_to_slots": "pi",
+    "dqc_table": "piiip",
+    "dqc_geometric": "iiip",
+    "dqc_place": "pppppiipiiip",
+    "dqc_positions": "piipp",
+    "dqc_scatter": "piipipipi",
+    "dqc_encode_signs": "ppiiiipp",
+    "dqc_push_decisions": "pipp",
+    "dqc_decode_signs": "ppiiiipupi",
+    "dqc_decode_values": "ppiiiiippupi",
+}
 
 
 def _library() -> ctypes.CDLL | None:
@@ -33,16 +45,21 @@ def _library() -> ctypes.CDLL | None:
     if spec is None or spec.origin is None:
         return None
     try:
-        library = ctypes.CDLL(spec.origin)
+        return typed(ctypes.CDLL(spec.origin))
     except OSError:
         return None
-    for name in _NAMES:
-        getattr(library, name).restype = ctypes.c_int64
+
+
+def typed(library: ctypes.CDLL) -> ctypes.CDLL:
+    """The library, with the types of its functions."""
+    for name, types in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = [_TYPES[letter] for letter in types], ctypes.c_int64
     return library
 
 
 LIBRARY = _library()
-_Bytes = ctypes.c_char * 0
+_bytes_at: Callable[[Any], Any] = (ctypes.c_char * 0).from_buffer
 
 
 def take(
@@ -57,11 +74,12 @@ def take(
 
     That is -1 where the stream is cut, or longer than the symbols.
     """
-    tables = np.concatenate([np.empty(0, np.int64), *(frequencies for _, frequencies, _ in runs)])
-    sizes = np.array([(len(frequencies), kept, filler) for kept, frequencies, filler in runs], np.int64)
-    alphabets, kept, fillers = np.ascontiguousarray(sizes.reshape(-1, 3).T)
-    lengths = np.zeros(len(runs), np.int64)
-    of_runs = (tables, alphabets, kept, fillers, lengths, len(runs), symbols, len(symbols))
+    tables = np.concatenate([frequencies for _, frequencies, _ in runs]) if runs else np.empty(0, np.int64)
+    count = len(runs)
+    sizes = np.array([len(run[1]) for run in runs] + [run[0] for run in runs] + [run[2] for run in runs], np.int64)
+    alphabets, kept, fillers = sizes[:count], sizes[count : 2 * count], sizes[2 * count :]
+    lengths = np.zeros(count, np.int64)
+    of_runs = (tables, alphabets, kept, fillers, lengths, count, symbols, len(symbols))
     of_words = np.ascontiguousarray(words), len(words), next_word, bare
     return lengths, _call("dqc_take", states, len(states), *of_runs, *of_words)
 
@@ -82,7 +100,7 @@ def to_slots(weights: NDArray[np.int64]) -> NDArray[np.int64]:
 def table(codes: bytes, used: int, is_long: bool, alphabet: int) -> NDArray[np.int64] | None:
     """The frequencies (alphabet,) of a table of ``frequencies.py`` with so many codes; None if it is not one."""
     frequencies = np.empty(alphabet, np.int64)
-    failed = _call("dqc_table", ctypes.c_char_p(codes), used, is_long, alphabet, frequencies)
+    failed = _call("dqc_table", codes, used, is_long, alphabet, frequencies)
     return None if failed else frequencies
 
 
@@ -105,6 +123,12 @@ def place(
     of_rows, of_columns = (*labels[0], classes.row_levels), (*labels[1], classes.column_levels)
     found = _call("dqc_place", np.ascontiguousarray(fields), *contexts, *of_rows, *of_columns, is_open, positions)
     return None if found == -1 else positions[: _checked(found)]
+
+
+def positions(fields: NDArray[np.uint8], filler: int, reached: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The positions (n,) that gap fields keep, from reached (1,) on, which moves on."""
+    found = np.empty(len(fields), np.int64)
+    return found[: _call("dqc_positions", np.ascontiguousarray(fields), len(fields), filler, reached, found)]
 
 
 def scatter(
@@ -156,19 +180,20 @@ def _of_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.ui
 
 def _of_stream(stream: Stream) -> tuple[Any, ...]:
     state, words = stream
-    return ctypes.c_uint64(state), np.ascontiguousarray(words), len(words)
+    return state, np.ascontiguousarray(words), len(words)
 
 
 def _call(name: str, *arguments: Any) -> int:
-    return int(getattr(LIBRARY, name)(*map(_argument, arguments)))
+    return int(getattr(LIBRARY, name)(*[_argument(value) for value in arguments]))
 
 
 def _argument(value: Any) -> Any:
-    if isinstance(value, int):
-        return ctypes.c_int64(value)
-    if isinstance(value, np.ndarray):  # numpy's own ways to an address take five times as long
-        return _Bytes.from_buffer(value.data) if value.flags.writeable else ctypes.c_void_p(value.ctypes.data)
-    return value
+    if type(value) is not np.ndarray:
+        return value
+    try:
+        return _bytes_at(value)  # numpy's own ways to an address take five times as long
+    except TypeError:  # read only
+        return value.ctypes.data
 
 
 def _checked(found: int) -> int:

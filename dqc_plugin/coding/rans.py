@@ -54,7 +54,7 @@ def lanes_log(symbols: int, payload: int) -> int:
     """The binary logarithm of a number of lanes for so many symbols and bytes of payload: fast, and still full."""
     most = min(symbols // _SYMBOLS_PER_LANE, payload // _PAYLOAD_PER_LANE, 1 << _MOST_LANES_LOG)
     if symbols < _FEWEST_SYMBOLS:
-        most = min(most, symbols // 4096, _FEW_LANES)
+        most = min(most, symbols // 1024, _FEW_LANES)
     return max(most, 1).bit_length() - 1
 
 
@@ -96,7 +96,9 @@ class Decoder:
             raise ArtifactError(f"{len(low) + len(data)} bytes are not an ANS stream of {lanes} lanes")
         self._data = data
         self._words = np.frombuffer(data, "<u4", len(data) // WORD_BYTES)
-        self._states = self._words[:lanes].astype(np.uint64) << _U(_WORD_BITS) | np.frombuffer(low, "<u4")
+        halves = np.empty((lanes, 2), "<u4")
+        halves[:, 0], halves[:, 1] = np.frombuffer(low, "<u4"), self._words[:lanes]
+        self._states = halves.view("<u8").reshape(-1).astype(np.uint64, copy=False)
         self._next = lanes
         self._bare = bare
 
