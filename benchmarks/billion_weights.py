@@ -1,6 +1,7 @@
 """Save and load a billion weights of random indices, and the memory that takes.
 
-    python benchmarks/billion_weights.py --out results/billion-weights
+    python benchmarks/billion_weights.py network --out results/billion-weights
+    python benchmarks/billion_weights.py tensor --out results/billion-weights
 
 The network is made and saved tensor by tensor, and read back in the same way and compared: neither takes the memory of
 more than a few tensors. The second table is the memory that loading one tensor takes, over the tensor itself.
@@ -23,6 +24,11 @@ from torch import Tensor
 from dqc_plugin.artifact import load, save
 from dqc_plugin.artifact.reader import open_reader
 from dqc_plugin.codebooks import PowerOfTwo
+
+TITLES = {
+    "network": "A network saved and loaded",
+    "tensor": "Loading one tensor: the most memory at once, over its bytes",
+}
 
 
 class RandomTensors(Mapping[str, Tensor]):
@@ -101,28 +107,36 @@ def _table(rows: list[dict[str, object]]) -> str:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    return f"python benchmarks/billion_weights.py --weights {arguments.weights} --tensors {arguments.tensors}"
+    sizes = f"--weights {arguments.weights} --tensors {arguments.tensors}"
+    return f"python benchmarks/billion_weights.py {arguments.table} {sizes}"
+
+
+def _measured(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    size = arguments.weights // arguments.tensors
+    if arguments.table == "network":
+        return [whole_network(arguments.tensors, size, zeros, "best") for zeros in (0.0, 0.9)]
+    return [one_tensor(size, zeros, coder) for coder in ("huffman", "best") for zeros in (0.0, 0.9)]
+
+
+def _write(folder: Path, name: str, text: str, rows: list[dict[str, object]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=TITLES, help="a network saved and loaded, or one of its tensors loaded")
     parser.add_argument("--weights", type=int, default=1_000_000_000)
     parser.add_argument("--tensors", type=int, default=50)
-    parser.add_argument("--out", type=Path, help="folder for memory.json and memory.md")
+    parser.add_argument("--out", type=Path, help="folder for the table, .json and .md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    size = arguments.weights // arguments.tensors
-    networks = [whole_network(arguments.tensors, size, zeros, "best") for zeros in (0.0, 0.9)]
-    tensors = [one_tensor(size, zeros, coder) for coder in ("huffman", "best") for zeros in (0.0, 0.9)]
-    text = f"# Memory\n\n`{_command(arguments)}`\n\n## A network saved and loaded\n\n{_table(networks)}\n"
-    text += f"## Loading one tensor: the most memory at once, over its bytes\n\n{_table(tensors)}"
+    rows = _measured(arguments)
+    text = f"# {TITLES[arguments.table]}\n\n`{_command(arguments)}`\n\n{_table(rows)}"
     print(text)
     if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "memory.json").write_text(
-            json.dumps({"networks": networks, "tensors": tensors}, indent=1) + "\n"
-        )
-        (arguments.out / "memory.md").write_text(text)
+        _write(arguments.out, arguments.table, text, rows)
 
 
 if __name__ == "__main__":
