@@ -115,18 +115,18 @@ class _Contexts:
     def _is_open(self) -> bool:
         return self.head.fillers is None
 
-    def _take_fields(self, stream: Decoder, sizes: list[int], fillers: list[int]) -> tuple[Fields, Places]:
+    def _take_fields(self, stream: Decoder, sizes: list[int], fillers: list[int]) -> tuple[Fields, list[int]]:
         """The fields of all contexts, and how many each has."""
-        used, lengths = np.flatnonzero(self.counts).tolist(), np.zeros(len(sizes), np.int64)
+        used = [at for at, kept in enumerate(self.counts) if kept]
         room = sum(self._most_fields(at, sizes[at], fillers[at]) for at in used)
         tables = self.head.tables or [frequencies.geometric(self.counts[at], sizes[at], fillers[at]) for at in used]
         if self.head.fillers is None:
             runs = [(self.counts[at], table, fillers[at]) for at, table in zip(used, tables, strict=True)]
-            fields, lengths[used] = stream.take_kept(runs, room)
-        else:
-            lengths += np.add(self.counts, self.head.fillers)
-            fields = stream.take([(int(lengths[at]), table) for at, table in zip(used, tables, strict=True)])
-        return fields, lengths
+            fields, found = stream.take_kept(runs, room)
+            of_used = iter(found.tolist())
+            return fields, [next(of_used) if kept else 0 for kept in self.counts]
+        lengths = [kept + more for kept, more in zip(self.counts, self.head.fillers, strict=True)]
+        return stream.take([(lengths[at], table) for at, table in zip(used, tables, strict=True)]), lengths
 
     def _most_fields(self, context: int, size: int, filler: int) -> int:
         """ArtifactError where they do not fit the context's weights."""

@@ -330,7 +330,8 @@ static inline int walk_signs(coder *c, int decodes, const int64_t *positions, in
     }
     for (int64_t i = 0; i < kept; i++) {
         is_kept[positions[i] >> 6] |= (uint64_t)1 << (positions[i] & 63);
-        is_one[positions[i] >> 6] |= (uint64_t)signs[i] << (positions[i] & 63);
+        if (!decodes)
+            is_one[positions[i] >> 6] |= (uint64_t)signs[i] << (positions[i] & 63);
     }
     for (int64_t i = 0; i < lines; i++)
         row[i].certainty = LINE_CERTAINTY;
