@@ -26,34 +26,25 @@ from dqc_plugin.coding import decisions, native
 from dqc_plugin.coding.coders import KeptIndices
 from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.coding.decisions import Code, Question
+from dqc_plugin.coding.signs import Matrix, all_or
 from dqc_plugin.errors import ArtifactError
 
 _MARK = 0x20
-"""The first byte of values by neighbours, before all of the above; no other form's has this bit."""
-_MOST_WEIGHTS = 1 << 20
+"""The first byte of values by neighbours, before all of the above; of other values that may stand there it is less."""
 _MOST_NEAR, _RESERVE = 3, 65
 Indices = NDArray[np.uint8]
 Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What the chances are learnt from: a matrix of ``size`` weights, the distance to those above, and the levels."""
+class Layout(Matrix):
+    """What the chances are learnt from: a matrix of weights, and the number of levels."""
 
-    size: int
-    columns: int
-    distance: int
     levels: int
-
-    @property
-    def rows(self) -> int:
-        return -(-self.size // self.columns)
 
     def is_sound(self) -> bool:
         """False if there is no such matrix, or if what is learnt of it would take more memory than the weights."""
-        if not (1 <= self.columns <= self.size <= _MOST_WEIGHTS and 1 <= self.distance <= self.size and self.levels):
-            return False
-        return self.levels * (self.rows + self.columns) <= self.size
+        return self.levels > 0 and super().is_sound() and self.levels * (self.rows + self.columns) <= self.size
 
 
 def are_in(values: bytes) -> bool:
@@ -69,12 +60,8 @@ def decode(data: bytes, positions: Positions | None, size: int, codebook_size: i
     layout = Layout(size, columns, distance, levels)
     if form != _MARK or first >= 2 * levels or 2 * levels > codebook_size + 1 or not layout.is_sound():
         raise ArtifactError(f"values have an unknown form ({form}, {first}, {layout})")
-    indices = _decode(cursor.rest(), _all_or(positions, size), layout, _table(first, levels, codebook_size))
+    indices = _decode(cursor.rest(), all_or(positions, size), layout, _table(first, levels, codebook_size))
     return KeptIndices(size, positions, indices)
-
-
-def _all_or(positions: Positions | None, size: int) -> Positions:
-    return np.arange(size) if positions is None else positions
 
 
 def _table(first: int, levels: int, codebook_size: int) -> Indices:

@@ -61,7 +61,7 @@ def encode(positions: Positions | None, signs: Signs, size: int, columns: int) -
     """
     if not len(signs) or not 1 <= columns <= size <= MOST_WEIGHTS:
         return None
-    places = _all_or(positions, size)
+    places = all_or(positions, size)
     told = _distance(places, signs, size)  # those beside it are seen too, so that one less or more can tell as much
     matrices = [Matrix(size, columns, distance) for distance in (told, told - 1, told + 1)]
     forms = [_encode(places, signs, matrix) for matrix in matrices if matrix.is_sound()]
@@ -75,7 +75,7 @@ def decode(data: bytes, positions: Positions | None, count: int, size: int, colu
     if not matrix.is_sound():
         raise ArtifactError(f"signs are not of such a matrix ({matrix})")
     stream = decisions.split(rans.untrim(cursor.rest()))
-    found, places = np.zeros(count, np.uint8), _all_or(positions, size)
+    found, places = np.zeros(count, np.uint8), all_or(positions, size)
     if native.LIBRARY:
         ends = native.decode_signs(stream, places, matrix, found)
     else:
@@ -87,7 +87,8 @@ def decode(data: bytes, positions: Positions | None, count: int, size: int, colu
     return found
 
 
-def _all_or(positions: Positions | None, size: int) -> Positions:
+def all_or(positions: Positions | None, size: int) -> Positions:
+    """The positions (n,), of all weights if there are none."""
     return np.arange(size) if positions is None else positions
 
 
