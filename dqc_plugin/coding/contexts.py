@@ -21,8 +21,8 @@ from dqc_plugin.coding.ans_values import alphabet_of, to_symbols
 from dqc_plugin.coding.classes import Classes, Whole
 from dqc_plugin.coding.coders import KeptIndices
 
-_STEPS = (0.3, 0.25, 0.2, 0.35)  # of log-odds, between the finest classes; in large tensors they matter less
-_TRIED = 1 << 20
+_STEPS = (0.3, 0.25, 0.2, 0.35)  # of log-odds, between the finest classes; of a large tensor only the first is tried
+_LARGE = 1 << 20
 _DOUBT = 3.0  # kept and dropped weights that every line is given: what few weights say is much chance
 _MERGES = (0, 1, 2)  # times that pairs of classes become one
 _HEAD_BITS, _CONTEXT_BITS = 64, 24
@@ -43,7 +43,7 @@ def plans(kept: KeptIndices, codebook_size: int, signs: bytes = b"") -> list[tup
     hist = np.bincount(symbols, minlength=alphabet)
     bits, span = _bits(hist[None], np.array([kept.size]), kept.positions is not None)
     found = [(Plan(Whole(kept.size), form, span, signs), bits + apart)]
-    steps = _STEPS if kept.size <= _TRIED else _STEPS[:1]
+    steps = _STEPS if kept.size <= _LARGE else _STEPS[:1]
     for columns, step in itertools.product(_row_lengths(kept), steps):
         view = _View.of(kept, symbols, alphabet, columns, codebook_size, step)
         order, span, bits = min(view.orders(), key=lambda of_order: of_order[2])

@@ -1,6 +1,7 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions), coders.py (dqc_scatter), signs.py with
- * decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and neighbours.py (dqc_decode_values). */
+ * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions),
+ * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and
+ * neighbours.py (dqc_decode_values). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, co
                  int64_t room, const uint32_t *words, int64_t words_end, int64_t next, int64_t bare)
 {
     static _Thread_local uint8_t of_slots[SLOTS];
-    uint8_t *owners = of_slots; /* found once: of a thread it is a call */
+    uint8_t *owners = of_slots; /* to find what belongs to a thread is a call */
     int64_t lane = 0, round = 0;
     for (int64_t table = 0; table < tables; frequencies += alphabets[table], table++) {
         uint32_t starts[256], widths[256];

@@ -13,6 +13,7 @@ from dqc_plugin.artifact.reader import open_reader
 from dqc_plugin.coding import neighbours
 
 GOLDEN = Path(__file__).parent / "golden"
+SMALL = [{(0x43, 0x8F)}, {(0x43, 0xCD)}, {(None, 0)}, {(0, 0x20), (None, 0x20)}, {(4, 0x10)}]
 
 
 def test_version_1() -> None:
@@ -34,8 +35,8 @@ def test_the_golden_file_of_best_has_every_older_form() -> None:
 
 
 def test_the_golden_files_of_signs_have_every_form() -> None:
-    """Positions: gaps, gaps by class, with tables and without, classes of all weights, and what huffman does, with its
-    values and others; values: signs in the symbols, apart and by their neighbours."""
+    """Positions: gaps by class, with tables and without, gaps alone, classes of all weights, none, and what huffman
+    does, with its values and with others; values, where they are told from the first byte: signs by neighbours."""
     assert_same(load(GOLDEN / "v1-contexts.dqc"), every_context().tensors)
     assert_same(load(GOLDEN / "v1-signs.dqc"), every_neighbour().tensors)
     found = [*_first_bytes("v1-contexts"), *_first_bytes("v1-signs")]
@@ -54,9 +55,11 @@ def _first_bytes(name: str) -> list[tuple[int | None, int]]:
 
 @pytest.mark.parametrize("number", range(5))
 def test_small_files_of_older_forms(number: int) -> None:
-    """The seeds of benchmarks/fuzz_files.py; examples/plain_reader.py is held against them too."""
+    """Classes, values by neighbours, and what huffman does: the seeds of benchmarks/fuzz_files.py. The tests of
+    examples/plain_reader.py compare their weights."""
     verify(GOLDEN / f"v1-best-small-{number}.dqc")
     assert {row.coder for row in inspect(GOLDEN / f"v1-best-small-{number}.dqc").layers} == {"best"}
+    assert set(_first_bytes(f"v1-best-small-{number}")) == SMALL[number]
 
 
 def test_the_golden_file_of_neighbours_has_every_form_of_positions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy, native
+from dqc_plugin.coding import Coded, KeptIndices, ans, contexts, entropy, native, signs
 from dqc_plugin.coding.best import best
 from dqc_plugin.coding.coders import huffman
 from dqc_plugin.errors import ArtifactError
@@ -128,8 +129,26 @@ def test_the_estimate_of_huffman(zeros: float, codewords: int) -> None:
 
 
 SMALL = [_network((20, 50), 0.8, 31, spread=2.0), _network((30, 40), 0.0, 15), _network((900,), 0.9, 7)]
-CODED = [(kept, ans.encode(kept, codewords, contexts.plans(kept, codewords)[0][0]), codewords)
-         for kept, codewords in zip(SMALL, (31, 15, 7), strict=True)]  # fmt: skip
+
+
+def _signs(kept: KeptIndices, codewords: int) -> bytes:
+    """By their neighbours."""
+    is_one = (kept.indices > codewords - 1 - kept.indices.astype(int)).astype(np.uint8)
+    found = signs.encode(kept.positions, is_one, kept.size, signs.columns_of(kept.shape))
+    assert found is not None
+    return found
+
+
+def _forms(kept: KeptIndices, codewords: int) -> Iterator[Coded | None]:
+    """By the best plan, with signs in its way and by their neighbours, and beside positions of another form."""
+    for of_neighbours in (b"", _signs(kept, codewords)) if len(kept.shape) > 1 else (b"",):
+        plan, _ = contexts.plans(kept, codewords, of_neighbours)[0]
+        yield ans.encode(kept, codewords, plan)
+        yield ans.encode_values(kept, codewords, plan, huffman.encode(kept, codewords).positions)
+
+
+CODED = [(kept, coded, codewords) for kept, codewords in zip(SMALL, (31, 15, 7), strict=True)
+         for coded in _forms(kept, codewords)]  # fmt: skip
 
 
 @settings(deadline=None, max_examples=400)
@@ -209,10 +228,12 @@ def test_the_registry_has_it() -> None:
 
 @pytest.mark.skipif(native.LIBRARY is None, reason="no C")
 @settings(deadline=None, max_examples=300)
-@given(at=st.integers(0, 400), value=st.integers(0, 255), in_values=st.booleans(), seed=st.integers(0, 3))
-def test_c_and_python_find_the_same_in_damaged_classes(at: int, value: int, in_values: bool, seed: int) -> None:
-    kept = _network((40, 60), 0.85, 15, 1.0, seed)
-    plan, _ = contexts.plans(kept, 15)[0]
+@given(at=st.integers(0, 400), value=st.integers(0, 255), in_values=st.booleans(), by_neighbours=st.booleans())
+def test_c_and_python_find_the_same_in_damaged_classes(
+    at: int, value: int, in_values: bool, by_neighbours: bool
+) -> None:
+    kept = _network((40, 60), 0.85, 15, 1.0, at % 4)
+    plan, _ = contexts.plans(kept, 15, _signs(kept, 15) if by_neighbours else b"")[0]
     coded = ans.encode(kept, 15, plan)
     assert coded is not None
     assert coded.positions[0] == 0xD0
