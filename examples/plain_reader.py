@@ -23,6 +23,7 @@ SHORT = [0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181]
 LONG = [0] + [(8 + code % 8) << code // 8 for code in range(176)]
 KNOTS = [1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607]
 KNOTS += [3785, 3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094]
+STEPS = [-28, -14, -7, -2, 2, 7, 14, 28]
 
 
 class Cursor:
@@ -228,6 +229,11 @@ class Stream:
 
 def table(cursor, alphabet):
     used, is_long = divmod(cursor.count(), 2)
+    if alphabet < used:
+        used, codes = used - alphabet, [89]
+        for step in unpack(cursor.take(-(-3 * (used - 1) // 8)), used - 1, 3):
+            codes.append(min(max(codes[-1] + STEPS[step], 1), 176))
+        return to_slots([LONG[code] for code in codes] + [0] * (alphabet - used))
     codes = unpack(cursor.take(-(-used * (8 if is_long else 4) // 8)), used, 8 if is_long else 4)
     return to_slots([(LONG if is_long else SHORT)[code] for code in codes] + [0] * (alphabet - used))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,34 +50,58 @@ def to_indices(weights: Tensor, codebook: Codebook) -> KeptIndices:
 
 
 def to_weights(kept: Decoded, codebook: Codebook, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """The weights of a shape and dtype; +0.0 where none is kept."""
+    """The weights of a shape and dtype; +0.0 where none is kept. The indices are used up."""
     _check_dtype(dtype)
     _check_channels(codebook, shape)
-    weights = (np.empty if len(kept.indices) == kept.size else np.zeros)(kept.size, _INTEGERS[dtype.itemsize])
+    if isinstance(kept, KeptIndices) and kept.positions is None:
+        weights = _all_weights(kept, codebook, dtype)
+    else:
+        weights = _some_weights(kept, codebook, dtype)
+    return torch.from_numpy(weights).view(dtype).reshape(shape)
+
+
+def _some_weights(kept: Decoded, codebook: Codebook, dtype: torch.dtype) -> Integers:
+    weights = np.zeros(kept.size, _INTEGERS[dtype.itemsize])
     table = codebook.codewords.to(dtype)
     if table.dim() == 1:
         kept.put(_as_integers(table), weights)
     else:
-        for positions, values in _parts(kept, codebook, dtype):
+        for positions, values in _parts(kept.parts(), kept.size, codebook, dtype):
             weights[positions] = values
-    return torch.from_numpy(weights).view(dtype).reshape(shape)
+    return weights
+
+
+def _all_weights(kept: KeptIndices, codebook: Codebook, dtype: torch.dtype) -> Integers:
+    """In the memory of the indices, which grows to that of the weights: both at once would take a quarter more.
+
+    The last ones come first, since a weight takes the place of later indices.
+    """
+    memory = kept.indices if kept.indices.flags.owndata else kept.indices.copy()
+    memory.resize(kept.size * dtype.itemsize, refcheck=False)
+    weights: Integers = memory.view(_INTEGERS[dtype.itemsize])
+    parts = list(KeptIndices(kept.size, None, memory[: kept.size]).parts())
+    for positions, values in _parts(reversed(parts), kept.size, codebook, dtype):
+        weights[positions] = values
+    return weights
 
 
 def _kept_values(kept: KeptIndices, codebook: Codebook, dtype: torch.dtype) -> Integers:
     """The bits of the kept weights (n,)."""
-    parts = [values for _, values in _parts(kept, codebook, dtype)]
+    parts = [values for _, values in _parts(kept.parts(), kept.size, codebook, dtype)]
     return np.concatenate([np.empty(0, _INTEGERS[dtype.itemsize]), *parts])
 
 
-def _parts(kept: Decoded, codebook: Codebook, dtype: torch.dtype) -> Iterator[tuple[Place, Integers]]:
-    """Where some kept weights are, and their codewords' bits: in the cache a lookup is fast."""
+def _parts(
+    parts: Iterable[tuple[Place, NDArray[np.uint8]]], size: int, codebook: Codebook, dtype: torch.dtype
+) -> Iterator[tuple[Place, Integers]]:
+    """Where some kept of ``size`` weights are, and their codewords' bits: in the cache a lookup is fast."""
     table = codebook.codewords.to(dtype)
     bits = _as_integers(table.reshape(-1))
-    for positions, indices in kept.parts():
+    for positions, indices in parts:
         places: NDArray[np.integer[Any]] = indices
         if table.dim() == 2:
             weights = np.arange(positions.start, positions.stop) if isinstance(positions, slice) else positions
-            places = places + weights // (kept.size // len(table)) * table.shape[1]
+            places = places + weights // (size // len(table)) * table.shape[1]
         yield positions, bits.take(places)
 
 

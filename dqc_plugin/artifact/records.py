@@ -51,4 +51,4 @@ def _decode_vector(cursor: Cursor) -> Tensor:
     shape = (length - 1,) if length else ()
     if length - 1 > _CHANNELS_PER_BYTE * cursor.left:
         raise ArtifactError(f"{cursor.left} bytes cannot stand for a codebook of {length - 1} numbers")
-    return plain.decode(cursor.rest(), dtype, shape)
+    return plain.decode(cursor.take(cursor.left), dtype, shape)

@@ -99,14 +99,13 @@ def _columns(order: Order) -> int:
 
 def _indices(values: Values, found: Found, size: int, codebook_size: int) -> NDArray[np.uint8]:
     """The indices in the order of the positions."""
-    if values.signs is not None:
-        indices = ans_values.to_indices(values.magnitudes, values.signs, codebook_size)
-        return found.order.in_rows(indices) if found.positions is None else indices
-    magnitudes = found.order.in_rows(values.magnitudes) if found.positions is None else values.magnitudes
-    tail = Cursor(values.tail)
+    numbers = found.order.in_rows(values.numbers) if found.positions is None else values.numbers
+    if values.signs is None:
+        return numbers
+    tail = Cursor(values.signs)
     columns = tail.count() or _columns(found.order)
-    of_neighbours = signs.decode(tail.rest(), _positions(found), len(magnitudes), size, columns)
-    return ans_values.to_indices(magnitudes, of_neighbours, codebook_size)
+    of_neighbours = signs.decode(tail.rest(), _positions(found), len(numbers), size, columns)
+    return ans_values.to_indices(numbers, of_neighbours, codebook_size)
 
 
 def _positions(found: Found) -> NDArray[np.int64] | None:

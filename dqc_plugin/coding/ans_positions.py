@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dqc_plugin.coding import ans_heads, frequencies, gaps, native, older_heads, positions, rans
 from dqc_plugin.coding.ans_heads import ALL_KEPT, GEOMETRIC, OWN_TABLES, Head, Order
 from dqc_plugin.coding.classes import Classes, Whole
-from dqc_plugin.coding.cursor import Cursor
+from dqc_plugin.coding.cursor import Cursor, Data
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.rans import WORD_BYTES, Decoder, Segment, lanes_log
 from dqc_plugin.errors import ArtifactError
@@ -77,7 +77,7 @@ def decode(data: bytes, values: bytes, size: int, count: int) -> Found:
     return _read(cursor.rest(), values, head, size, is_old)
 
 
-def _read(data: bytes, values: bytes, head: Head, size: int, is_old: bool) -> Found:
+def _read(data: Data, values: bytes, head: Head, size: int, is_old: bool) -> Found:
     states = WORD_BYTES * head.lanes
     stream = Decoder(values[:states], data, head.lanes)
     order: Order = head.shape.read(stream) if head.shape else Whole(size)

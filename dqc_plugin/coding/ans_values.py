@@ -26,6 +26,7 @@ from dqc_plugin.errors import ArtifactError
 
 _BYTES_PER_LANE = 3000  # without a payload a lane takes 6 bytes: a fifth of a percent
 _PAYLOAD_PER_LANE = 8
+_PART = 1 << 16
 Indices = NDArray[np.uint8]
 
 
@@ -39,11 +40,10 @@ class Form(IntEnum):
 
 @dataclass(frozen=True)
 class Values:
-    """Magnitudes (n,), and the signs (n,); or, None, what ``signs.py`` reads them from."""
+    """Indices (n,); or magnitudes (n,), and what ``signs.py`` reads their signs from."""
 
-    magnitudes: Indices
-    signs: Indices | None
-    tail: bytes = b""
+    numbers: Indices
+    signs: bytes | None = None
 
 
 def encode(
@@ -73,20 +73,30 @@ def decode(data: bytes, counts: list[int], codebook_size: int, is_old: bool = Fa
     alphabet = alphabet_of(codebook_size, form)
     segments = [(count, frequencies.take(cursor, alphabet)) for count in _groups(counts, span) if count]
     is_bare = lanes == 1 and form == Form.JOINT
-    data = cursor.rest() if is_old or not is_bare else rans.untrim(cursor.rest())
-    stream = Decoder(data[: WORD_BYTES * lanes], data[WORD_BYTES * lanes :], lanes, is_bare)
+    rest = cursor.rest() if is_old or not is_bare else memoryview(rans.untrim(cursor.rest()))
+    stream = Decoder(rest[: WORD_BYTES * lanes], rest[WORD_BYTES * lanes :], lanes, is_bare)
     symbols = stream.take(segments)
     tail = b"".join(stream.finish())
     if form == Form.BY_NEIGHBOURS:
-        return Values(symbols, None, tail)
+        return Values(symbols, tail)
     signs_length = packed.packed_length(len(symbols), 1) if form == Form.APART else 0
     if any(tail[signs_length:]):
         raise ArtifactError("bytes are left over after the values")
-    if form == Form.APART:
-        return Values(symbols, packed.unpack(tail[:signs_length], len(symbols), 1))
-    signs = symbols & np.uint8(1)
-    symbols >>= np.uint8(1)
-    return Values(symbols, signs)
+    _join(symbols, memoryview(tail)[:signs_length], codebook_size)
+    return Values(symbols)
+
+
+def _join(symbols: Indices, packed_signs: memoryview, codebook_size: int) -> None:
+    """The indices in the place of the symbols; their signs are in these if none are given. Parts stay in the cache."""
+    for start in range(0, len(symbols), _PART):
+        part = symbols[start : start + _PART]
+        if packed_signs:
+            of_part = packed_signs[start // 8 :][: packed.packed_length(len(part), 1)]
+            signs = packed.unpack(of_part.tobytes(), len(part), 1)
+        else:
+            signs = part & np.uint8(1)
+            part >>= np.uint8(1)
+        to_indices(part, signs, codebook_size)
 
 
 def _take_head(cursor: Cursor, contexts: int) -> tuple[Form, int, int]:

@@ -113,11 +113,12 @@ class Classes:
 
     def in_rows(self, values: Labels) -> Labels:
         """The inverse of :meth:`in_order`."""
-        matrix = np.empty((len(self.rows), len(self.columns)), np.uint8)
+        found = np.empty(len(self.rows) * len(self.columns), np.uint8)
+        matrix = found.reshape(len(self.rows), len(self.columns))
         for block in self.blocks:
             part = values[block.start : block.start + block.size]
             matrix[np.ix_(block.rows, block.columns)] = part.reshape(len(block.rows), len(block.columns))
-        return matrix.reshape(-1)
+        return found
 
     def _blocks(self) -> Iterator[Block]:
         rows = [np.flatnonzero(self.rows == level + 1) for level in range(self.row_levels)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dqc_plugin.coding import varint
 from dqc_plugin.errors import ArtifactError
 
+Data = bytes | memoryview
+
 
 class Cursor:
     """A place in bytes that moves on with each field read; ArtifactError where a field is cut or impossible."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Data) -> None:
         self._data = data
         self._at = 0
 
@@ -18,7 +20,7 @@ class Cursor:
         if length > self.left:
             raise ArtifactError(f"{length} bytes are announced and {self.left} are there")
         self._at += length
-        return self._data[self._at - length : self._at]
+        return bytes(self._data[self._at - length : self._at])
 
     def byte(self) -> int:
         if not self.left:
@@ -43,9 +45,10 @@ class Cursor:
         """Bytes not read yet."""
         return len(self._data) - self._at
 
-    def rest(self) -> bytes:
-        """All of them."""
-        return self.take(self.left)
+    def rest(self) -> Data:
+        """All of them, not copied: they may be many."""
+        start, self._at = self._at, len(self._data)
+        return memoryview(self._data)[start:]
 
     def end(self) -> None:
         """ArtifactError unless everything has been read."""

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dqc_plugin.coding.cursor import Data
 from dqc_plugin.errors import ArtifactError
 
 CHANCES = 4096
@@ -138,7 +139,7 @@ def join(state: int, words: NDArray[np.uint32]) -> bytes:
     return state.to_bytes(_STATE_BYTES, "little") + words.astype("<u4").tobytes()
 
 
-def split(data: bytes) -> Stream:
+def split(data: Data) -> Stream:
     """What :func:`join` was given."""
     if len(data) < _STATE_BYTES or len(data) % _WORD_BYTES:
         raise ArtifactError(f"{len(data)} bytes are not a stream of decisions")

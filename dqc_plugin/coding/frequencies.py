@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import pairwise
+from operator import mul
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,39 +22,58 @@ _SHORT = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181])
 _LONG = np.array([0] + [(8 + (code & 7)) << (code >> 3) for code in range(176)])
 _CODES = (_SHORT, _LONG)
 _WIDTHS = (4, 8)
+# Or three bits stand for the step from one long code to the next, where neighbours are much alike.
+_STEPS = (-28, -14, -7, -2, 2, 7, 14, 28)
+_STEP_WIDTH, _FIRST_CODE, _LAST_CODE = 3, 89, 176
+_MIDDLES = [(step + after) / 2 for step, after in pairwise(_STEPS)]
+_STARTS = range(-4, 4)  # what the encoder tries to add to all codes but the first, in their eighths of a power of two
+_RARE = 0.4  # what a symbol that does not occur counts, where it cannot have a weight of 0
+_MOST_STEPS = 32  # longer tables are of gaps, whose neighbours differ by chance
 _LONGEST_FILLER = 255
 
 
 def encode(counts: Counts) -> bytes:
-    """A table for symbols (alphabet,) that occur so often; of two forms the one that is smaller with its loss.
+    """A table for symbols (alphabet,) that occur so often; of three forms the one that is smallest with its loss.
 
-    It starts with a varint: twice the number of codes, + 1 for the long form. The codes follow, bit packed, of the
-    symbols from 0 on; the symbols after them have none.
+    It starts with a varint: twice the number n of codes, + 1 for long ones; or twice n + alphabet for steps. The codes
+    follow, bit packed, of the symbols from 0 on, or the steps from 1 on; the symbols after them have none.
     """
-    counts = np.trim_zeros(counts, "b") if counts.any() else np.ones(1, np.int64)
-    tables = [_encode(counts, form) for form in range(len(_CODES))]
-    return min(tables, key=lambda table: 8 * len(table) + bits(counts, take(Cursor(table), len(counts))))
+    alphabet, counts = len(counts), np.trim_zeros(counts, "b") if counts.any() else np.ones(1, np.int64)
+    tables = [*(_encode(counts, form) for form in range(len(_CODES))), *_encode_steps(counts, alphabet)]
+    return min(tables, key=lambda table: 8 * len(table) + bits(counts, take(Cursor(table), alphabet)[: len(counts)]))
 
 
 def take(cursor: Cursor, alphabet: int) -> Counts:
     """The frequencies (alphabet,) of a table; ArtifactError if it is not one."""
-    used, form = divmod(cursor.count(), len(_CODES))
+    used, is_long = divmod(cursor.count(), 2)
+    is_steps = alphabet < used <= 2 * alphabet and not is_long
+    used -= alphabet if is_steps else 0
     if used > alphabet:
         raise ArtifactError(f"a frequency table is of {used} symbols instead of {alphabet}")
-    codes = cursor.take(packed.packed_length(used, _WIDTHS[form]))
-    found = native.table(codes, used, form == 1, alphabet) if native.LIBRARY else _table(codes, used, form, alphabet)
+    width = _STEP_WIDTH if is_steps else _WIDTHS[is_long]
+    codes = cursor.take(packed.packed_length(used - is_steps, width))
+    make = native.table if native.LIBRARY else _table
+    found = make(codes, used, width, alphabet)
     if found is None:
         raise ArtifactError("a frequency table is damaged")
     return found
 
 
-def _table(data: bytes, used: int, form: int, alphabet: int) -> Counts | None:
-    codes = packed.unpack(data, used, _WIDTHS[form])
-    if not codes.any() or int(codes.max()) >= len(_CODES[form]):
+def _table(data: bytes, used: int, width: int, alphabet: int) -> Counts | None:
+    codes = _from_steps(data, used) if width == _STEP_WIDTH else packed.unpack(data, used, width)
+    of_codes = _SHORT if width == _WIDTHS[0] else _LONG
+    if not codes.any() or int(codes.max()) >= len(of_codes):
         return None
     weights = np.zeros(alphabet, np.int64)
-    weights[:used] = _CODES[form][codes]
+    weights[:used] = of_codes[codes]
     return to_slots(weights)
+
+
+def _from_steps(data: bytes, used: int) -> NDArray[np.integer[Any]]:
+    codes = np.full(used, _FIRST_CODE)
+    for at, step in enumerate(packed.unpack(data, used - 1, _STEP_WIDTH), 1):
+        codes[at] = min(max(codes[at - 1] + _STEPS[step], 1), _LAST_CODE)
+    return codes
 
 
 def to_slots(weights: Counts) -> Counts:
@@ -99,3 +123,26 @@ def _encode(counts: Counts, form: int) -> bytes:
     middles = np.sqrt(weights[1:-1] * weights[2:].astype(np.float64))
     codes = np.where(counts > 0, 1 + np.searchsorted(middles, wanted), 0).astype(np.uint8)
     return varint.put(len(_CODES) * len(counts) + form) + packed.pack(codes, _WIDTHS[form])
+
+
+def _encode_steps(counts: Counts, alphabet: int) -> list[bytes]:
+    """Of each start the steps that come next to what is wanted; the table whose codes miss it least."""
+    if len(counts) > _MOST_STEPS:
+        return []
+    shares = np.log2(np.maximum(counts, _RARE) / max(counts[0], _RARE))
+    wanted, weights = (8 * shares + _FIRST_CODE).tolist(), counts.tolist()
+    found = min((_follow(wanted, weights, start) for start in _STARTS), key=lambda of_start: of_start[0])
+    steps = np.array(found[1], np.uint8)
+    return [varint.put(2 * (len(counts) + alphabet)) + packed.pack(steps, _STEP_WIDTH)]
+
+
+def _follow(wanted: list[float], weights: list[int], start: int) -> tuple[float, list[int]]:
+    """What codes in eighths of a power of two miss, squared and weighted, and their steps."""
+    code, steps, offs = _FIRST_CODE, [], [float(-start)]
+    for place in wanted[1:]:
+        step = bisect_left(_MIDDLES, place + start - code)
+        code = min(max(code + _STEPS[step], 1), _LAST_CODE)
+        steps.append(step)
+        offs.append(code - place - start)
+    mean = sum(map(mul, weights, offs)) / sum(weights)  # all codes may be too large alike
+    return sum(weight * (off - mean) ** 2 for weight, off in zip(weights, offs, strict=True)), steps

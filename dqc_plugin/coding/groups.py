@@ -36,15 +36,19 @@ def group(symbols: NDArray[np.uint8], alphabet: int, together: int) -> NDArray[n
 def ungroup(numbers: NDArray[np.uint8], count: int, letters: NDArray[np.uint8], together: int) -> NDArray[np.uint8]:
     """The ``count`` symbols of grouped bytes; ``letters`` (alphabet,) are the symbols that the digits stand for.
 
-    Raises ArtifactError for a byte that no group gives.
+    Those of groups of one take the place of their bytes, if these can be written. Raises ArtifactError for a byte that
+    no group gives.
     """
     groups = len(letters) ** together
     if len(numbers) and int(numbers.max()) >= groups:
         raise ArtifactError(f"a group of {together} symbols out of {len(letters)} is out of range")
     places = len(letters) ** np.arange(together)
     table = letters[np.arange(groups)[:, None] // places % len(letters)]
-    symbols = np.empty((len(numbers), together), np.uint8)
+    in_place = together == 1 and numbers.flags.writeable
+    symbols = numbers if in_place else np.empty(len(numbers) * together, np.uint8)
     for start in range(0, len(numbers), _PART):
-        part = slice(start, start + _PART)
-        table.take(numbers[part], axis=0, out=symbols[part], mode="clip")
-    return symbols.reshape(-1)[:count]
+        part = numbers[start : start + _PART]
+        room = symbols[start * together :][: len(part) * together].reshape(-1, together)
+        room[:] = table.take(part, axis=0, mode="clip")
+    symbols.resize(count, refcheck=False)
+    return symbols

@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from dqc_plugin.coding.cursor import Data
 from dqc_plugin.errors import ArtifactError
 
 _RAW = -15  # deflate without zlib's header and checksum
@@ -28,7 +29,7 @@ def encode(symbols: NDArray[np.uint8], runs: bool = False, least: int = 0) -> by
     return _EMPTY_BLOCK * missing_blocks + data
 
 
-def decode(data: bytes, count: int) -> NDArray[np.uint8]:
+def decode(data: Data, count: int) -> NDArray[np.uint8]:
     """The ``count`` symbols of a stream.
 
     Raises ArtifactError if the stream is damaged, cut, longer than its symbols or holds another number of them.

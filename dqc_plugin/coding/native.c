@@ -10,13 +10,23 @@
 #define SLOTS_LOG 14
 #define SLOTS (1 << SLOTS_LOG)
 #define LONG_CODES 177
+#define FIRST_CODE 89
+#define WORD_BYTES 4
 
-static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, int64_t words_end, int64_t next,
+/* A word of a stream, which lies anywhere in a file. */
+static uint64_t word_at(const uint8_t *words, int64_t at)
+{
+    uint32_t word;
+    memcpy(&word, words + WORD_BYTES * at, WORD_BYTES);
+    return word;
+}
+
+static int64_t refill(uint64_t *states, int64_t lanes, const uint8_t *words, int64_t words_end, int64_t next,
                       int64_t bare)
 {
     if (words_end - next >= lanes) { /* without branches, which nothing foretells */
         for (int64_t lane = 0; lane < lanes; lane++) {
-            uint64_t state = states[lane], is_low = !(state >> 32), taken = state << 32 | words[next];
+            uint64_t state = states[lane], is_low = !(state >> 32), taken = state << 32 | word_at(words, next);
             states[lane] = is_low ? taken : state;
             next += (int64_t)is_low;
         }
@@ -27,7 +37,7 @@ static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, in
             continue;
         if (next == words_end)
             return -1;
-        states[lane] = states[lane] << 32 | words[next++];
+        states[lane] = states[lane] << 32 | word_at(words, next++);
     }
     return next;
 }
@@ -36,7 +46,7 @@ static int64_t refill(uint64_t *states, int64_t lanes, const uint32_t *words, in
  * and how many these are. Their room is limited. The place of the next word, -1 where the stream is cut. */
 int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, const int64_t *alphabets,
                  const int64_t *kept, const int64_t *fillers, int64_t *lengths, int64_t tables, uint8_t *symbols,
-                 int64_t room, const uint32_t *words, int64_t words_end, int64_t next, int64_t bare)
+                 int64_t room, const uint8_t *words, int64_t words_end, int64_t next, int64_t bare)
 {
     static _Thread_local uint8_t of_slots[SLOTS];
     uint8_t *owners = of_slots; /* to find what belongs to a thread is a call */
@@ -114,17 +124,37 @@ int64_t dqc_to_slots(int64_t *weights, int64_t alphabet)
     return 0;
 }
 
-/* The frequencies (alphabet,) of a table with so many codes, long or short, each within its bytes; -1 where it is none. */
-int64_t dqc_table(const uint8_t *codes, int64_t used, int64_t is_long, int64_t alphabet, int64_t *frequencies)
+/* The step of a table at a place, three bits. */
+static int step_at(const uint8_t *steps, int64_t at)
+{
+    static const int8_t of_steps[] = {-28, -14, -7, -2, 2, 7, 14, 28};
+    int64_t bit = 3 * at, shift = bit % 8;
+    int bits = steps[bit / 8] >> shift;
+    if (shift > 5)
+        bits |= steps[bit / 8 + 1] << (8 - shift);
+    return of_steps[bits & 7];
+}
+
+/* The frequencies (alphabet,) of a table with so many codes of a width, 4 or 8, or 3: steps to the next; each within its
+ * bytes; -1 where it is none. */
+int64_t dqc_table(const uint8_t *codes, int64_t used, int64_t width, int64_t alphabet, int64_t *frequencies)
 {
     static const uint8_t of_short[] = {0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181};
     int64_t sum = 0;
+    int code = FIRST_CODE;
     memset(frequencies, 0, (size_t)alphabet * sizeof(int64_t));
     for (int64_t i = 0; i < used; i++) {
-        int code = is_long ? codes[i] : codes[i / 2] >> (4 * (i & 1)) & 15;
+        if (width == 8)
+            code = codes[i];
+        else if (width == 4)
+            code = codes[i / 2] >> (4 * (i & 1)) & 15;
+        else if (i) {
+            code += step_at(codes, i - 1);
+            code = code < 1 ? 1 : code < LONG_CODES ? code : LONG_CODES - 1;
+        }
         if (code >= LONG_CODES)
             return -1;
-        frequencies[i] = !is_long ? of_short[code] : code ? (int64_t)(8 + ((code - 1) & 7)) << ((code - 1) >> 3) : 0;
+        frequencies[i] = width == 4 ? of_short[code] : code ? (int64_t)(8 + ((code - 1) & 7)) << ((code - 1) >> 3) : 0;
         sum += frequencies[i];
     }
     return sum ? dqc_to_slots(frequencies, alphabet) : -1;
@@ -265,7 +295,7 @@ typedef struct {
 typedef struct {
     const int16_t *squash; /* of -2047 .. 2047 */
     uint64_t state;
-    const uint32_t *words, *words_end;
+    const uint8_t *words, *words_end;
     uint16_t *decisions; /* of an encoder, else NULL: chance of a 1, and the bit above it */
     int32_t rates[(MOST_CERTAIN >> 5) + 1];
 } coder;
@@ -289,8 +319,10 @@ static inline int decide(coder *c, int decodes, context *const *contexts, int co
         bit = slot < (uint64_t)chance;
         uint64_t mask = -(uint64_t)bit, one = (uint64_t)chance * rest;
         c->state = slot + (mask & one) + (~mask & ((rest << CHANCE_LOG) - one - (uint64_t)chance));
-        if (!(c->state >> 32) && c->words < c->words_end)
-            c->state = c->state << 32 | *c->words++;
+        if (!(c->state >> 32) && c->words < c->words_end) {
+            c->state = c->state << 32 | word_at(c->words, 0);
+            c->words += WORD_BYTES;
+        }
     } else
         *c->decisions++ = (uint16_t)(chance | bit << 15);
     int32_t error = (bit << CHANCE_LOG) - chance;
@@ -386,9 +418,9 @@ int64_t dqc_push_decisions(const uint16_t *decisions, int64_t decided, uint32_t 
 
 /* 0; -1 where memory is short, 1 where the stream does not end with the signs. */
 int64_t dqc_decode_signs(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
-                         int64_t distance, uint8_t *signs, uint64_t state, const uint32_t *words, int64_t words_end)
+                         int64_t distance, uint8_t *signs, uint64_t state, const uint8_t *words, int64_t words_end)
 {
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
     int failed = walk_signs(&c, 1, positions, kept, size, columns, distance, signs);
     return failed ? failed : c.state != 1 || c.words != c.words_end;
 }
@@ -402,9 +434,9 @@ int64_t dqc_decode_signs(const int16_t *squash, const int64_t *positions, int64_
  * questions lie together, as do a column's. */
 int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
                           int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices, uint64_t state,
-                          const uint32_t *words, int64_t words_end)
+                          const uint8_t *words, int64_t words_end)
 {
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + words_end};
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
     int64_t rows = (size + columns - 1) / columns, lines = (rows + columns) * levels;
     context *contexts = calloc((size_t)(lines + levels * AROUND), sizeof(context));
     uint8_t *near = calloc((size_t)(size + distance + 1), 1);

@@ -97,10 +97,10 @@ def to_slots(weights: NDArray[np.int64]) -> NDArray[np.int64]:
     return weights
 
 
-def table(codes: bytes, used: int, is_long: bool, alphabet: int) -> NDArray[np.int64] | None:
-    """The frequencies (alphabet,) of a table of ``frequencies.py`` with so many codes; None if it is not one."""
+def table(codes: bytes, used: int, width: int, alphabet: int) -> NDArray[np.int64] | None:
+    """The frequencies (alphabet,) of a table of ``frequencies.py`` with so many codes, or steps; None if it is none."""
     frequencies = np.empty(alphabet, np.int64)
-    failed = _call("dqc_table", codes, used, is_long, alphabet, frequencies)
+    failed = _call("dqc_table", codes, used, width, alphabet, frequencies)
     return None if failed else frequencies
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from dqc_plugin.coding import decisions, native
 from dqc_plugin.coding.coders import KeptIndices
-from dqc_plugin.coding.cursor import Cursor
+from dqc_plugin.coding.cursor import Cursor, Data
 from dqc_plugin.coding.decisions import Code, Question
 from dqc_plugin.coding.signs import Matrix, all_or
 from dqc_plugin.errors import ArtifactError
@@ -78,7 +78,7 @@ def _order(first: int, levels: int) -> NDArray[np.int64]:
     return magnitudes[(magnitudes >= 0) & (magnitudes < levels)]
 
 
-def _decode(data: bytes, positions: Positions, layout: Layout, table: Indices) -> Indices:
+def _decode(data: Data, positions: Positions, layout: Layout, table: Indices) -> Indices:
     stream = decisions.split(data)
     if native.LIBRARY:
         indices = native.decode_values(stream, positions, layout, table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dqc_plugin.coding.cursor import Data
 from dqc_plugin.errors import ArtifactError
 
 _LANES = (8, 16, 32)
@@ -38,7 +39,7 @@ def pack(symbols: NDArray[np.uint8], width: int) -> bytes:
     return rows[:, :width].tobytes()[: packed_length(len(symbols), width)]
 
 
-def unpack(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
+def unpack(data: Data, count: int, width: int) -> NDArray[np.uint8]:
     """The ``count`` symbols that :func:`pack` made ``data`` of; ArtifactError if the length does not fit."""
     if len(data) != packed_length(count, width):
         raise ArtifactError(

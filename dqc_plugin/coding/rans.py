@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqc_plugin.coding import native
+from dqc_plugin.coding.cursor import Data
 from dqc_plugin.errors import ArtifactError
 
 PRECISION = 14
@@ -82,16 +83,16 @@ def trim(bare: bytes) -> bytes:
     return bare[:_STATE_BYTES].rstrip(b"\0") + bare[_STATE_BYTES:]
 
 
-def untrim(data: bytes) -> bytes:
+def untrim(data: Data) -> bytes:
     """What :func:`trim` was given."""
     state = len(data) if len(data) <= _STATE_BYTES else WORD_BYTES + 1 + (len(data) - 1) % WORD_BYTES
-    return data[:state].ljust(_STATE_BYTES, b"\0") + data[state:]
+    return bytes(data[:state]).ljust(_STATE_BYTES, b"\0") + data[state:]
 
 
 class Decoder:
     """Parts of a stream, the first one first; ArtifactError for what no encoder gives."""
 
-    def __init__(self, low: bytes, data: bytes, lanes: int, bare: bool = False) -> None:
+    def __init__(self, low: Data, data: Data, lanes: int, bare: bool = False) -> None:
         """low: the low halves of the states. data: the rest of the stream, and what comes after it."""
         if len(low) != WORD_BYTES * lanes or len(data) < len(low):
             raise ArtifactError(f"{len(low) + len(data)} bytes are not an ANS stream of {lanes} lanes")
@@ -122,7 +123,8 @@ class Decoder:
         lengths, self._next = native.take(self._states, runs, symbols, *of_words)
         if self._next < 0:
             raise ArtifactError("an ANS stream is cut")
-        return symbols[: int(lengths.sum())], lengths
+        found = int(lengths.sum())
+        return (symbols[:found] if found < room else symbols), lengths
 
     def _take_by_lanes(self, runs: Sequence[Run], room: int) -> list[Symbols]:
         found, at, lanes = [], 0, len(self._states)
@@ -192,7 +194,7 @@ class Decoder:
         self._next += len(low)
         self._states[low] = self._states[low] << _U(_WORD_BITS) | words
 
-    def finish(self) -> tuple[bytes, bytes]:
+    def finish(self) -> tuple[bytes, Data]:
         """The payload, and what comes after the stream."""
         rest = self._data[WORD_BYTES * self._next :]
         if self._bare and (rest or int(self._states[0]) != 1):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqc_plugin.coding import decisions, native, rans
-from dqc_plugin.coding.cursor import Cursor
+from dqc_plugin.coding.cursor import Cursor, Data
 from dqc_plugin.coding.decisions import Code, Question
 from dqc_plugin.errors import ArtifactError
 
@@ -68,7 +68,7 @@ def encode(positions: Positions | None, signs: Signs, size: int, columns: int) -
     return min(forms, key=len, default=None)
 
 
-def decode(data: bytes, positions: Positions | None, count: int, size: int, columns: int) -> Signs:
+def decode(data: Data, positions: Positions | None, count: int, size: int, columns: int) -> Signs:
     """The signs (count,) at positions (n,) in any order, None for all; ArtifactError if the bytes cannot be that."""
     cursor = Cursor(data)
     matrix = Matrix(size, columns, cursor.byte())

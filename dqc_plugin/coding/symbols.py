@@ -48,10 +48,11 @@ def decode(data: bytes, count: int, alphabet: int) -> NDArray[np.uint8]:
     letters, start = _read_letters(data, alphabet) if is_ranked else (np.arange(alphabet, dtype=np.uint8), 1)
     if together > most_in_a_byte(len(letters)):
         raise ArtifactError(f"{together} symbols out of {len(letters)} do not fit a byte")
+    codes = memoryview(data)[start:]
     if together:
-        numbers = huffman.decode(data[start:], -(-count // together))
+        numbers = huffman.decode(codes, -(-count // together))
         return ungroup(numbers, count, letters, together)
-    ranks = packed.unpack(data[start:], count, packed.width_of(len(letters)))
+    ranks = packed.unpack(codes, count, packed.width_of(len(letters)))
     return ungroup(ranks, count, letters, 1)
 
 

@@ -19,7 +19,7 @@ def put(value: int) -> bytes:
     return bytes(data)
 
 
-def take(data: bytes, at: int = 0) -> tuple[int, int]:
+def take(data: bytes | memoryview, at: int = 0) -> tuple[int, int]:
     """The count that starts at an offset, and the offset after it; ArtifactError if it is cut or too long."""
     value = 0
     for step, byte in enumerate(data[at : at + _MAX_BYTES]):

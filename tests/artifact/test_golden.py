@@ -10,7 +10,7 @@ from artifact_networks import assert_same, every_context, every_kind, every_neig
 from dqc_plugin.artifact import inspect, load, verify
 from dqc_plugin.artifact.index import Quantized
 from dqc_plugin.artifact.reader import open_reader
-from dqc_plugin.coding import neighbours
+from dqc_plugin.coding import frequencies, native, neighbours
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = [{(0x43, 0x8F)}, {(0x43, 0xCD)}, {(None, 0)}, {(0, 0x20), (None, 0x20)}, {(4, 0x10)}]
@@ -42,6 +42,15 @@ def test_the_golden_files_of_signs_have_every_form() -> None:
     found = [*_first_bytes("v1-contexts"), *_first_bytes("v1-signs")]
     assert {positions for positions, _ in found} >= {0xD0, 0xC0, 0xA0, 0xE0, 0xB0, 0x80, 0, None}
     assert {values >> 4 for positions, values in found if positions in (0xB0, 0x80)} == {2}
+
+
+def test_the_golden_file_of_steps_has_tables_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: set[int] = set()
+    read = frequencies._table
+    monkeypatch.setattr(native, "LIBRARY", None)
+    monkeypatch.setattr(frequencies, "_table", lambda *of_table: found.add(of_table[2]) or read(*of_table))
+    assert_same(load(GOLDEN / "v1-steps.dqc"), every_context().tensors)
+    assert found == {3, 4}
 
 
 def _first_bytes(name: str) -> list[tuple[int | None, int]]:

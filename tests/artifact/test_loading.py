@@ -94,13 +94,22 @@ def test_damage_elsewhere_does_not_stop_one_tensor(file: Path, network: Network)
     assert_same({first: load_tensor(file, first)}, {first: network.tensors[first]})
 
 
-@pytest.mark.parametrize("coder", ["best", "huffman"])
-def test_loading_takes_little_more_memory_than_the_weights(coder: str, tmp_path: Path) -> None:
-    """Of 2 million float32 weights, 90 % pruned; what is taken before the weights are made is less."""
+@pytest.mark.parametrize("coder", ["best", "huffman", "packed"])
+@pytest.mark.parametrize(
+    ("share", "dtype"), [(0.1, torch.float32), (1.0, torch.float32), (1.0, torch.bfloat16)], ids=str
+)
+def test_loading_takes_little_more_memory_than_the_weights(
+    coder: str, share: float, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    """Of 2 million weights, 90 % pruned or none; what is taken before the weights are made is less.
+
+    Only zlib takes two bytes for each symbol, more than a tenth of weights of two bytes.
+    """
     generator = torch.Generator().manual_seed(0)
     levels, kept = torch.randint(0, 15, (2000, 1000), generator=generator), torch.rand(2000, 1000, generator=generator)
+    levels = levels * levels // 15  # some are rare, so that all coders code them
     signs = torch.randint(0, 2, (2000, 1000), generator=generator) * 2.0 - 1
-    weights = torch.where(kept < 0.1, signs / 2.0**levels, 0.0)
+    weights = torch.where(kept < share, signs / 2.0**levels, 0.0).to(dtype)
     record = PowerOfTwo(5, True, torch.tensor(1.0)).to_record()
     file = save(tmp_path / "large.dqc", {"weight": weights}, {"": {"weight": record}}, coder=coder)
     load(file)
@@ -109,4 +118,5 @@ def test_loading_takes_little_more_memory_than_the_weights(coder: str, tmp_path:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert torch.equal(tensors["weight"], weights)
-    assert weights.nbytes < peak < 1.1 * weights.nbytes
+    most = 1.5 if coder == "huffman" and dtype == torch.bfloat16 else 1.05
+    assert weights.nbytes < peak < most * weights.nbytes + 1_200_000  # for the weights that are looked up at once

@@ -73,11 +73,11 @@ def test_both_forms_come_back(shape: tuple[int, ...], zeros: float, codewords: i
 @pytest.mark.parametrize("zeros", [0.5, 0.8, 0.9, 0.95, 0.98])
 @pytest.mark.parametrize("codewords", [7, 31, 255])
 def test_within_half_a_percent_of_the_entropy(zeros: float, codewords: int) -> None:
-    """At 98 % some bytes more: the entropy of 8,000 gaps is itself 35 bytes below that of the coin that made them."""
+    """At 98 % few bytes more: the entropy of 8,000 gaps is itself 35 bytes below that of the coin that made them."""
     kept = _network((500, 800), zeros, codewords)
     coded = best.encode(kept, codewords)
     _assert_same(best.decode(coded, kept.size, len(kept.indices), codewords), kept)
-    assert _size(coded) <= 1.005 * _ideal_bytes(kept) + (12 if zeros > 0.95 else 0)
+    assert _size(coded) <= 1.005 * _ideal_bytes(kept) + (4 if zeros > 0.95 else 0)
     assert _size(huffman.encode(kept, codewords)) <= (1.019 if codewords == 7 else 1.015) * _ideal_bytes(kept)
 
 
