@@ -120,7 +120,7 @@ class Coder(Protocol):
         """Bytes from which :meth:`decode` gives the same back; every index is below ``codebook_size`` (1 to 256)."""
 
     def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
-        """The ``count`` kept of ``size`` weights.
+        """The ``count`` kept of ``size`` weights, in arrays that the caller may use up.
 
         The bytes may be anyone's: raises ArtifactError, and takes no memory that they do not account for, if they
         are not what ``encode`` makes.
