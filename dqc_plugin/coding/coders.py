@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dqc_plugin.coding import native, positions, symbols
 from dqc_plugin.coding.gaps import Gaps
 
-_PART = 1 << 16
+_PART = 1 << 14  # weights that are looked up at once, with eight bytes for each index
 Places = slice | NDArray[np.int64]
 Values = NDArray[np.signedinteger[Any]]
 """The bits of floats, as integers of their width."""

@@ -118,5 +118,5 @@ def test_loading_takes_little_more_memory_than_the_weights(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert torch.equal(tensors["weight"], weights)
-    most = 1.5 if coder == "huffman" and dtype == torch.bfloat16 else 1.05
-    assert weights.nbytes < peak < most * weights.nbytes + 1_200_000  # for the weights that are looked up at once
+    most = 1.5 if coder == "huffman" and dtype == torch.bfloat16 else 1.1
+    assert weights.nbytes < peak < most * weights.nbytes
