@@ -2,9 +2,9 @@
 
     python benchmarks/coders.py results/coders/networks/*.dqc --out results/coders
 
-Networks are given as compressed files: the indices are those of their quantized tensors. Three more tables need none:
+Networks are given as compressed files: the indices are those of their quantized tensors. The other tables need none:
 random weights of 10 million, 90 % of them dropped; loading these straight into weights of three dtypes; and bytes over
-the order-0 entropy of gaps and values by sparsity. Times are of one thread's processor, the least of some rounds, so
+the order-0 entropy by sparsity. Times are of one thread's processor, the least of some rounds, so
 that a busy machine changes them little. Every decoder's result is compared with what was encoded.
 """
 
@@ -75,24 +75,44 @@ def load_rows(size: int, rounds: int) -> list[Row]:
     return rows
 
 
-def entropy_rows() -> list[Row]:
-    """Bytes over the order-0 entropy of gaps and values of random tensors, the mean and the most of some seeds."""
-    rows: list[Row] = []
+def entropy_rows() -> dict[str, list[Row]]:
+    """Bytes of random tensors over those of ideal coders, the mean and the most of some seeds."""
+    tables: dict[str, list[Row]] = {caption: [] for caption in IDEALS}
     for size, seeds in ((400_000, range(10)), (4_000_000, range(1))):
         for zeros in (0.5, 0.8, 0.9, 0.95, 0.98):
             for codewords in (7, 31):
                 layers = [_random_layer((size // 800, 800), zeros, codewords, seed) for seed in seeds]
-                row: Row = {"weights": size, "zeros": zeros, "codewords": codewords, "seeds": len(seeds)}
-                for own in (Own("huffman"), Own("best")):
-                    ratios = [own.size(own.encode(layer)) / _ideal_bytes(layer) for layer in layers]
-                    row |= {own.name: sum(ratios) / len(ratios), f"{own.name}, most": max(ratios)}
-                rows.append(row)
-    return rows
+                sizes = {own.name: [own.size(own.encode(layer)) for layer in layers] for own in OWN}
+                settings: Row = {"weights": size, "zeros": zeros, "codewords": codewords, "seeds": len(seeds)}
+                for caption, ideal in IDEALS.items():
+                    tables[caption].append(settings | _ratios(sizes, [ideal(layer) for layer in layers]))
+    return tables
 
 
-def _ideal_bytes(layer: Layer) -> float:
+def _ratios(sizes: dict[str, list[int]], ideals: list[float]) -> Row:
+    row: Row = {}
+    for name, found in sizes.items():
+        ratios = [size / ideal for size, ideal in zip(found, ideals, strict=True)]
+        row |= {name: sum(ratios) / len(ratios), f"{name}, most": max(ratios)}
+    return row
+
+
+def _of_indices(layer: Layer) -> float:
+    """The order-0 entropy of all indices, dropped weights as one more symbol."""
+    return layer.kept.size * entropy(layer.symbols) / 8
+
+
+def _of_gaps_and_values(layer: Layer) -> float:
+    """Less where gaps are few: a histogram of hundreds of lengths says part of where the weights are."""
     gaps = np.diff(np.asarray(layer.kept.positions), prepend=-1) - 1
     return len(gaps) * (entropy(gaps) + entropy(layer.kept.indices)) / 8
+
+
+OWN = (Own("huffman"), Own("best"))
+IDEALS = {
+    "Bytes over the order-0 entropy of the indices": _of_indices,
+    "Bytes over the order-0 entropy of gaps and values": _of_gaps_and_values,
+}
 
 
 def _random_layer(shape: tuple[int, int], zeros: float, codewords: int, seed: int = 0) -> Layer:
@@ -205,7 +225,7 @@ def main() -> None:
     tables = dict(network_rows(file, arguments.rounds) for file in arguments.files)
     tables |= dict([random_rows(arguments.size, arguments.rounds)])
     tables["Whole files of the random weights, into dense tensors"] = load_rows(arguments.size, arguments.rounds)
-    tables["Bytes over the order-0 entropy of gaps and values"] = entropy_rows()
+    tables |= entropy_rows()
     versions = _versions()
     command = f"python benchmarks/coders.py {' '.join(map(str, arguments.files))} --rounds {arguments.rounds}"
     text = (

@@ -30,13 +30,15 @@ def smallest(forms: Iterable[Form], symbols: int) -> bytes:
 def deflate_bytes(counts: NDArray[np.number[Any]]) -> float:
     """Bytes that occur so often, as ``huffman.encode`` codes them.
 
-    That is with a code for all of them, although zlib makes a new one now and then, and with zlib's tables.
+    That is with a code for all of them, although zlib makes a new one now and then, and with zlib's tables. The end of
+    a block has a code of its own: of few symbols, the rarest ones take a bit more for it.
     """
     counts = counts[counts > 0]
     if not len(counts):
         return 0.0
-    tables = -(-int(counts.sum()) // _SYMBOLS_PER_TABLE) * (_TABLE_BITS + _BITS_OF_A_LENGTH * len(counts))
-    return (_code_bits(counts.tolist()) + tables) / 8
+    blocks = -(-int(counts.sum()) // _SYMBOLS_PER_TABLE)
+    tables = blocks * (_TABLE_BITS + _BITS_OF_A_LENGTH * len(counts))
+    return (_code_bits([*counts.tolist(), blocks]) + tables) / 8
 
 
 def grouped_bytes(counts: NDArray[np.int64], together: int) -> float:
@@ -47,9 +49,7 @@ def grouped_bytes(counts: NDArray[np.int64], together: int) -> float:
 
 
 def _code_bits(counts: list[float]) -> float:
-    """Bits of all symbols with a Huffman code: the weights of the inner nodes of its tree."""
-    if len(counts) == 1:
-        return counts[0]
+    """Bits of two and more symbols with a Huffman code: the weights of the inner nodes of its tree."""
     bits = 0.0
     heapq.heapify(counts)
     while len(counts) > 1:
