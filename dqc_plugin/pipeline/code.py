@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from dqc_plugin.artifact import load, save, verify
 from dqc_plugin.codebooks import Record, SharedValues
 from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.context import Context
-from dqc_plugin.pipeline.evaluate import same_outputs
+from dqc_plugin.pipeline.evaluate import Batch, same_outputs
+from dqc_plugin.pipeline.fold_batch_norm import fold_batch_norm
 from dqc_plugin.pipeline.state import NetworkState
 from dqc_plugin.pipeline.unused import zero_unused
 from dqc_plugin.schedule import CoderStage
@@ -29,9 +31,7 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
     Raises RunError if the network that the file gives is not the one in memory.
     """
     path = context.folder.path / stage.file
-    if stage.unused == "zero":
-        data = context.training_data(_BATCH).epoch(context.schedule.seed, 0)
-        state = replace(state, weights=zero_unused(state.weights, state.into(context.make_model()), data))
+    state = _without_surplus(context, stage, state)
     _, state = write_file(path, stage, state)
     verify(path)
     in_memory = state.into(context.make_model())
@@ -50,6 +50,22 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
     }
 
 
+def _without_surplus(context: Context, stage: CoderStage, state: NetworkState) -> NetworkState:
+    """The network without the numbers that its outputs can do without, as far as the stage says."""
+    if stage.batch_norm == "fold":
+        inputs, fixed = context.placed(next(_images(context))[0]), _quantized_names(codebook_records(state))
+        weights = fold_batch_norm(state.weights, state.into(context.make_model()), inputs, fixed)
+        state = replace(state, weights=weights)
+    if stage.unused == "zero":
+        weights = zero_unused(state.weights, state.into(context.make_model()), _images(context))
+        state = replace(state, weights=weights)
+    return state
+
+
+def _images(context: Context) -> Iterator[Batch]:
+    return context.training_data(_BATCH).epoch(context.schedule.seed, 0)
+
+
 def coded_bytes(stage: CoderStage, state: NetworkState) -> int:
     """The size of the file that a coder stage would write of a network."""
     with tempfile.TemporaryDirectory() as folder:
@@ -66,9 +82,13 @@ def write_file(path: Path, stage: CoderStage, state: NetworkState) -> tuple[Path
 
 def _rounded(weights: dict[str, Tensor], records: dict[str, dict[str, Record]]) -> dict[str, Tensor]:
     """The weights, those without a codebook as bfloat16 holds them, in their own dtype."""
-    quantized = {f"{layer}.{target}" for layer, targets in records.items() for target in targets}
+    quantized = _quantized_names(records)
     rounded = {name for name, value in weights.items() if value.is_floating_point() and name not in quantized}
     return {n: value.bfloat16().to(value.dtype) if n in rounded else value for n, value in weights.items()}
+
+
+def _quantized_names(records: dict[str, dict[str, Record]]) -> set[str]:
+    return {f"{layer}.{target}" for layer, targets in records.items() for target in targets}
 
 
 def codebook_records(state: NetworkState) -> dict[str, dict[str, Record]]:

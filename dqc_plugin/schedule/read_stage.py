@@ -108,7 +108,7 @@ def _read_compress(
 
 
 def _read_coder(data: Data, keys: Keys, schedule_name: Any, problems: Problems) -> CoderStage | None:
-    known = keep_known(data, ("coder", "file", "unquantized", "unused"), keys, problems)
+    known = keep_known(data, ("coder", "file", "unquantized", "unused", "batch_norm"), keys, problems)
     name = known.pop("coder")
     if _find(lambda: lookup("coder", name), name, (*keys, "coder"), problems) is None:
         return None

@@ -97,6 +97,8 @@ class CoderStage(Placed):
     unquantized: floats that no quantizer has (biases, batch norm) are kept exactly, or rounded to bfloat16: half the
         bytes. They load as float32 either way.
     unused: parameters that no output depends on (a gradient of exactly zero on all training images) are kept, or zero.
+    batch_norm: kept as it is, or its running statistics and the bias before it folded into its scale and shift, for
+        inference.
     """
 
     kind: Literal["coder"] = "coder"
@@ -104,6 +106,7 @@ class CoderStage(Placed):
     file: Annotated[str, AfterValidator(_plain_file_name)]
     unquantized: Literal["exact", "bfloat16"] = "exact"
     unused: Literal["keep", "zero"] = "keep"
+    batch_norm: Literal["keep", "fold"] = "keep"
 
     @property
     def title(self) -> str:
@@ -112,7 +115,8 @@ class CoderStage(Placed):
 
     def canonical(self) -> dict[str, Any]:
         said = {"coder": self.name, "file": self.file, "unquantized": self.unquantized}
-        return said if self.unused == "keep" else {**said, "unused": self.unused}
+        changes = {"unused": self.unused, "batch_norm": self.batch_norm}
+        return said | {key: value for key, value in changes.items() if value != "keep"}
 
 
 Stage = Annotated[TrainStage | PrunerStage | QuantizerStage | CoderStage, Field(discriminator="kind")]
