@@ -23,6 +23,7 @@ from dqc_plugin.schedule import CoderStage
 
 _MOST_VALUES = 256
 _BATCH = 500
+_FEW = 16  # whose features of all layers fit the memory
 
 
 def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
@@ -53,7 +54,7 @@ def run_coder(context: Context, stage: CoderStage, state: NetworkState) -> tuple
 def _without_surplus(context: Context, stage: CoderStage, state: NetworkState) -> NetworkState:
     """The network without the numbers that its outputs can do without, as far as the stage says."""
     if stage.batch_norm == "fold":
-        inputs, fixed = context.placed(next(_images(context))[0]), _quantized_names(codebook_records(state))
+        inputs, fixed = context.placed(next(_images(context))[0][:_FEW]), _quantized_names(codebook_records(state))
         weights = fold_batch_norm(state.weights, state.into(context.make_model()), inputs, fixed)
         state = replace(state, weights=weights)
     if stage.unused == "zero":
