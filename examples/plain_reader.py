@@ -404,5 +404,7 @@ def by_neighbours(cursor, order, codewords):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
+        sys.exit("give one file: python plain_reader.py network.dqc")
     for name, (dtype, shape, values) in read(sys.argv[1]).items():
         print(f"{name}: {dtype} {shape} {values[:6]}")

@@ -27,12 +27,20 @@ def export(
     from dqc_plugin.schedule import build_model, load_schedule
 
     if out.suffix != ".onnx":
+        _unasked(out, schedule is not None or bool(set))
         export_file(file, out)
     else:
         named = _required(schedule, out)
         read = load_schedule(named, set or [])
         export_onnx(_fitting(file, build_model(read), named), _inputs(read, named), out)
     typer.echo(f"{out}: {out.stat().st_size:,} bytes")
+
+
+def _unasked(out: Path, is_given: bool) -> None:
+    from dqc_plugin.errors import ExportError
+
+    if is_given:
+        raise ExportError(f"{out}: --schedule and --set are for ONNX; this format needs neither, leave them out")
 
 
 def _required(schedule: Path | None, out: Path) -> Path:

@@ -32,6 +32,8 @@ def test_onnx_wants_the_schedule_and_a_foreign_file_is_told(tmp_path: Path) -> N
     assert "give --schedule" in error
     _, error = dqc("export", "foreign.dqc", "net.pt", cwd=tmp_path, code=1)
     assert "foreign.dqc" in error and len(error.splitlines()) == 1
+    _, error = dqc("export", "foreign.dqc", "net.pt", "--schedule", "any.yml", cwd=tmp_path, code=1)
+    assert "net.pt: --schedule and --set are for ONNX" in error
 
 
 def test_the_schedule_of_another_network_is_named(tmp_path: Path) -> None:
