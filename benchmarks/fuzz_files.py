@@ -78,7 +78,10 @@ def _networks() -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, dict[st
         mask = (weights.abs() >= weights.abs().quantile(1 - kept)).float()
         scale = torch.full((shape[0],), 1.0) if per_row else torch.tensor(1.0)
         codebook = PowerOfTwo(4, kept < 1, scale)
-        tensors = {"a.weight": codebook.quantize(weights, mask), "a.bias": torch.randn(5, generator=generator)}
+        tensors = {
+            "a.weight": codebook.quantize(weights, mask),
+            "a.bias": torch.randn(shape[0], generator=generator).bfloat16().float(),
+        }
         tensors["tied"] = tensors["a.weight"]
         yield tensors, {"a": {"weight": codebook.to_record()}}
     smooth = torch.where(torch.arange(600) // 25 % 3 > 0, 0.5, -0.5) / 2 ** torch.randint(

@@ -17,6 +17,7 @@ from pathlib import Path
 DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64"]
 DTYPES += ["uint8", "uint16", "uint32", "uint64", "bool"]
 FORMATS = dict(zip(DTYPES, "fdeHbhiqBHIQ?", strict=True))
+MANTISSAS = {"float32": 23, "float64": 52, "float16": 10, "bfloat16": 7}
 SMALLEST = {"float32": 2.0**-149, "float64": 2.0**-1074, "float16": 2.0**-24, "bfloat16": 2.0**-133}
 SLOTS = 1 << 14
 SHORT = [0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181]
@@ -96,7 +97,30 @@ def exact(blob, dtype, count):
         cursor = Cursor(raw)
         planes = [symbols(cursor.take(cursor.count()), count, 256) for _ in range(width)]
         raw = bytes(byte for element in zip(*planes, strict=True) for byte in element)
+    elif form == 3:
+        raw = few_floats(Cursor(raw), count, 8 * width, MANTISSAS[dtype])
     return from_raw(raw, dtype, count)
+
+
+def few_floats(cursor, count, width, mantissa):
+    unused, greatest, kept = cursor.byte(), cursor.count(), cursor.count()
+    stored, raw = mantissa - unused, b""
+    mantissas = int.from_bytes(cursor.take(-(-kept * stored // 8)), "little")
+    stream, of_kept, of_sign, of_steps = (
+        Decisions(untrimmed(cursor.rest())),
+        [0, 0],
+        [0, 0],
+        [[0, 0] for _ in range(128)],
+    )
+    for _ in range(count):
+        number = 0
+        if stream.decide([of_kept], 25) if 0 < kept < count else kept:
+            sign = stream.decide([of_sign], 25)
+            exponent = greatest - next(steps for steps in range(128) if stream.decide([of_steps[steps]], 25))
+            number = sign << width - 1 | exponent << mantissa | mantissas % (1 << stored) << unused
+            mantissas >>= stored
+        raw += number.to_bytes(width // 8, "little")
+    return raw
 
 
 def from_raw(raw, dtype, count):

@@ -1,7 +1,7 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
  * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions),
- * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), and
- * neighbours.py (dqc_decode_values). */
+ * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs),
+ * neighbours.py (dqc_decode_values), and floats.py (dqc_encode_floats, dqc_decode_floats). */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -476,4 +476,45 @@ int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64
     }
     free(contexts), free(near);
     return i < kept || c.state != 1 || c.words != c.words_end;
+}
+
+#define FLOATS_RESERVE 25
+#define MOST_STEPS 128
+
+/* The codes of so many floats, of which kept are not 0; 1 where one takes too many steps, else 0. */
+static inline int walk_floats(coder *c, int decodes, int64_t kept, uint16_t *codes, int64_t count)
+{
+    context contexts[2 + MOST_STEPS] = {{0}};
+    context *of_kept[] = {contexts}, *of_sign[] = {contexts + 1};
+    set_rates(c, FLOATS_RESERVE);
+    for (int64_t i = 0; i < count; i++) {
+        if (!(0 < kept && kept < count ? decide(c, decodes, of_kept, 1, codes[i] > 0) : kept > 0))
+            continue;
+        int known = codes[i] - 1, steps = 0, sign = decide(c, decodes, of_sign, 1, known & 1);
+        for (; steps < MOST_STEPS; steps++) {
+            context *of_step[] = {contexts + 2 + steps};
+            if (decide(c, decodes, of_step, 1, steps == known >> 1))
+                break;
+        }
+        if (steps == MOST_STEPS)
+            return 1;
+        codes[i] = (uint16_t)(1 + 2 * steps + sign);
+    }
+    return 0;
+}
+
+/* The decisions that say the codes, one after another; how many. */
+int64_t dqc_encode_floats(const int16_t *squash, int64_t kept, uint16_t *codes, int64_t count, uint16_t *decisions)
+{
+    coder c = {.squash = squash, .decisions = decisions};
+    walk_floats(&c, 0, kept, codes, count);
+    return c.decisions - decisions;
+}
+
+/* 0; 1 where the stream does not end with the codes. */
+int64_t dqc_decode_floats(const int16_t *squash, int64_t kept, uint16_t *codes, int64_t count, uint64_t state,
+                          const uint8_t *words, int64_t words_end)
+{
+    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
+    return walk_floats(&c, 1, kept, codes, count) || c.state != 1 || c.words != c.words_end;
 }

@@ -37,6 +37,8 @@ _FUNCTIONS = {
     "dqc_push_decisions": "pipp",
     "dqc_decode_signs": "ppiiiipupi",
     "dqc_decode_values": "ppiiiiippupi",
+    "dqc_encode_floats": "pipip",
+    "dqc_decode_floats": "pipiupi",
 }
 
 
@@ -149,10 +151,7 @@ def scatter(
 def encode_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> Stream:
     """The stream of ``signs.py``."""
     decided = np.empty(len(signs), np.uint16)
-    count = _checked(_call("dqc_encode_signs", *_of_signs(positions, matrix, signs.copy()), decided))
-    words, state = np.empty(count, np.uint32), np.empty(1, np.uint64)
-    written = _call("dqc_push_decisions", decided, count, words, state)
-    return int(state[0]), words[count - written :]
+    return _pushed(decided, _checked(_call("dqc_encode_signs", *_of_signs(positions, matrix, signs.copy()), decided)))
 
 
 def decode_signs(stream: Stream, positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> bool:
@@ -171,6 +170,24 @@ def decode_values(
     sizes = (layout.size, layout.columns, layout.distance, layout.levels)
     values = (decisions.SQUASH, places, len(places), *sizes, table, indices)
     return None if _checked(_call("dqc_decode_values", *values, *_of_stream(stream))) else indices
+
+
+def encode_floats(codes: NDArray[np.uint16], kept: int) -> Stream:
+    """The stream of ``floats.py``."""
+    decided = np.empty(int((codes // 2 + 3).sum()), np.uint16)
+    return _pushed(decided, _call("dqc_encode_floats", decisions.SQUASH, kept, codes.copy(), len(codes), decided))
+
+
+def decode_floats(stream: Stream, kept: int, codes: NDArray[np.uint16]) -> bool:
+    """Into codes (n,), zeros before; False if the stream does not end with them."""
+    return not _call("dqc_decode_floats", decisions.SQUASH, kept, codes, len(codes), *_of_stream(stream))
+
+
+def _pushed(decided: NDArray[np.uint16], count: int) -> Stream:
+    """The stream of so many decisions."""
+    words, state = np.empty(count, np.uint32), np.empty(1, np.uint64)
+    written = _call("dqc_push_decisions", decided, count, words, state)
+    return int(state[0]), words[count - written :]
 
 
 def _of_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> tuple[Any, ...]:

@@ -94,6 +94,20 @@ def every_neighbour() -> Network:
     return network
 
 
+def every_float() -> Network:
+    """Few floats of each dtype, as they come to the form of their own. A golden file holds it: leave it as it is."""
+    network = Network()
+    steps = torch.arange(1, 61, dtype=torch.float64)
+    values = (steps * 7919 % 1009 - 500.5) / 137
+    values = (values * values * values + values).float().double()
+    some = torch.where(steps % 4 > 0, values, 0.0)
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        network.tensors[f"{dtype}.all".removeprefix("torch.")] = values.to(dtype)
+        network.tensors[f"{dtype}.some".removeprefix("torch.")] = some.to(dtype)
+    network.tensors |= {"rounded": some.bfloat16().float(), "none": torch.zeros(40), "ones": torch.ones(40)}
+    return network
+
+
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """The same keys in the same order, and every tensor bit for bit."""
     assert list(found) == list(expected)

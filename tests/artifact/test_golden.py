@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from artifact_networks import assert_same, every_context, every_kind, every_neighbour
+from artifact_networks import assert_same, every_context, every_float, every_kind, every_neighbour
 
 from dqc_plugin.artifact import inspect, load, verify
 from dqc_plugin.artifact.index import Quantized
@@ -51,6 +51,12 @@ def test_the_golden_file_of_steps_has_tables_of_steps(monkeypatch: pytest.Monkey
     monkeypatch.setattr(frequencies, "_table", lambda *of_table: found.add(of_table[2]) or read(*of_table))
     assert_same(load(GOLDEN / "v1-steps.dqc"), every_context().tensors)
     assert found == {3, 4}
+
+
+def test_the_golden_file_of_floats_has_their_form() -> None:
+    assert_same(load(GOLDEN / "v1-floats.dqc"), every_float().tensors)
+    with open_reader(GOLDEN / "v1-floats.dqc") as reader:
+        assert {blob[0] for _, blob in reader.blobs()} == {3}
 
 
 def _first_bytes(name: str) -> list[tuple[int | None, int]]:
