@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 _MOST_SERIES = 6
+_LEAST_SPAN = 1.01
 _INCHES_OF_A_LETTER, _INCHES_OF_A_MARKER = 0.065, 0.55  # of the legend, at font size 9
 STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
@@ -153,6 +154,8 @@ def label_sizes(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     low, high = axes.get_xlim()
+    if high / low < _LEAST_SPAN:  # one size: matplotlib leaves the axis no width, and draws nothing
+        low, high = axes.set_xlim(low / _LEAST_SPAN, high * _LEAST_SPAN)
     axes.xaxis.set_major_locator(
         LogLocator(subs=(1, 2, 5) if high / low > 4 else (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
     )
