@@ -23,15 +23,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dqc_plugin.artifact import container, load, save
+from dqc_plugin.artifact.header import VERSION
 from dqc_plugin.artifact.index import Alias, Exact, Index, Quantized, encode
+from dqc_plugin.artifact.packed_index import pack, unpack
 from dqc_plugin.artifact.reader import open_reader
 from dqc_plugin.codebooks import PowerOfTwo, SharedValues
-from dqc_plugin.coding import huffman, varint
+from dqc_plugin.coding import varint
 from dqc_plugin.errors import ArtifactError
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "artifact" / "golden"
@@ -125,12 +126,10 @@ def _fitted(entry: Exact | Quantized | Alias, blob: bytes, rng: random.Random) -
 
 
 def forged_index(seed: Seed, rng: random.Random) -> bytes:
-    packed = encode(seed.index)
+    packed = pack(mutated(unpack(encode(seed.index), VERSION), rng))
     length, start = varint.take(packed)
-    raw = mutated(huffman.decode(packed[start:], length).tobytes(), rng)
-    claimed = rng.choice((len(raw), len(raw), len(raw), rng.choice(EXTREMES)))
-    codes = huffman.encode(np.frombuffer(raw, np.uint8), runs=True, least=len(raw) // 255 + 1)
-    return _file(varint.put(claimed) + codes, seed.blobs)
+    claimed = rng.choice((length, length, length, rng.choice(EXTREMES)))
+    return _file(varint.put(claimed) + packed[start:], seed.blobs)
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:

@@ -26,6 +26,13 @@ KNOTS = [1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 20
 KNOTS += [3785, 3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094]
 STEPS = [-28, -14, -7, -2, 2, 7, 14, 28]
 
+DICTIONARY = (
+    b"num_batches_tracked\7\0running_var\0\0\1running_mean\0\0\1downsample.classifier.encoder.layers.0.self_attn."
+    b"features.0.layer1.0.linear.bias\0\0\1weight\1\0\2bn1.bias\0\0\1\7fc2.bias\0\0\1\nfc2.weight\1\0\2\10fc1.bias"
+    b"\0\0\1\nfc1.weight\1\0\2\7huffman\nconv2.bias\0\0\1\14conv2.weight\1\0\4\3\3\nconv1.bias\0\0\1\14conv1.weight"
+    b"\1\0\4\5\5\4best"
+)
+
 
 class Cursor:
     def __init__(self, data):
@@ -59,12 +66,16 @@ def read(path):
     """{name: (dtype, shape, values in order of the flattened tensor)} of a file."""
     data = Path(path).read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])["__metadata__"]
-    if header["format"] != "dqc" or int(header["version"]) > 1:
-        raise ValueError("not a compressed network of format version 1")
-    index, payload = Cursor(data[start : start + int(header["index"])]), Cursor(data[start + int(header["index"]) :])
+    header, payload = json.loads(data[8:start])["__metadata__"], Cursor(data[start:])
+    if header["format"] != "dqc" or header["version"] not in ("1", "2"):
+        raise ValueError("not a compressed network of format version 1 or 2")
+    if header["version"] == "1":
+        index, dictionary = Cursor(payload.take(int(header["index"]))), b""
+    else:
+        length, _crc32 = payload.count(), payload.take(4)
+        index, dictionary = Cursor(payload.take(length)), DICTIONARY
     length = index.count()
-    index = Cursor(inflate(index.rest()))
+    index = Cursor(inflate(index.rest(), dictionary))
     assert len(index.data) == length
     index.text()  # the user's metadata
     tensors = {}
@@ -84,8 +95,8 @@ def read(path):
     return tensors
 
 
-def inflate(data):
-    return zlib.decompress(data, -15)
+def inflate(data, dictionary=b""):
+    return zlib.decompressobj(-15, dictionary).decompress(data)
 
 
 def exact(blob, dtype, count):

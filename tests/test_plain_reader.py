@@ -94,9 +94,9 @@ def test_it_needs_neither_numpy_nor_torch() -> None:
 
 
 def test_other_files_are_refused(plain_reader: ModuleType, tmp_path: Path) -> None:
-    data = (ROOT / "tests/artifact/golden/v1.dqc").read_bytes()
-    (tmp_path / "newer.dqc").write_bytes(data.replace(b'"version":"1"', b'"version":"2"'))
-    with pytest.raises(ValueError, match="not a compressed network of format version 1"):
+    data = (ROOT / "tests/artifact/golden/v2.dqc").read_bytes()
+    (tmp_path / "newer.dqc").write_bytes(data.replace(b'"version":"2"', b'"version":"3"'))
+    with pytest.raises(ValueError, match="not a compressed network of format version 1 or 2"):
         plain_reader.read(tmp_path / "newer.dqc")
     tensors = {"w": torch.tensor([0.5, 0.0])}
     record = fit_power_of_two(tensors["w"], 3, True).to_record()

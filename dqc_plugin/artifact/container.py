@@ -1,36 +1,37 @@
-"""The carrier: a safetensors file with one tensor of bytes, ``payload``: the index and after it the blobs.
+"""The carrier: a safetensors file with one tensor of bytes, ``payload``: the seal of the index, the index, the blobs.
 
-The safetensors header holds format, version, and the length and CRC-32 of the index; the index holds a CRC-32 of each
-blob. A reader rebuilds the header from what it says and compares the bytes, so no bit of a file is without a check.
+The seal is the index's length (varint) and CRC-32; the index holds a CRC-32 of each blob.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from dqc_plugin.artifact import header as headers
+from dqc_plugin.artifact.header import Header, Seal
+from dqc_plugin.coding import varint
+from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.errors import ArtifactError
 
-VERSION = 1
-_FORMAT = "dqc"
-_LENGTH_BYTES = 8
-_LONGEST_HEADER = 4096
+_LONGEST_SEAL = varint.MAX_BYTES + 4
 
 
 @dataclass(frozen=True)
 class Container:
     """An open file whose header and index are sound.
 
+    version: of the format.
     index: bytes of the index.
     blobs_length: bytes after it.
     """
 
+    version: int
     index: bytes
     blobs_length: int
     _file: BinaryIO
@@ -63,7 +64,8 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes], length: int) -> None
 
 def head(index: bytes, length: int) -> bytes:
     """What a file has before its blobs, which are so many bytes."""
-    return _header(len(index) + length, len(index), zlib.crc32(index)) + index
+    start = varint.put(len(index)) + zlib.crc32(index).to_bytes(4, "little") + index
+    return headers.encode(len(start) + length) + start
 
 
 @contextmanager
@@ -81,60 +83,26 @@ def open_container(path: Path) -> Iterator[Container]:
 
 
 def _open(file: BinaryIO, size: int) -> Container:
-    start = file.read(_LENGTH_BYTES)
-    header_length = int.from_bytes(start, "little")
-    if header_length > _LONGEST_HEADER or size < _LENGTH_BYTES + header_length or not header_length:
-        raise ArtifactError("this is not a compressed network written by dqc, or only the start of one")
-    header = start + file.read(header_length)
-    payload_length, index_length, checksum = _parse(header)
-    if header != _header(payload_length, index_length, checksum) or index_length > payload_length:
-        raise ArtifactError("the header is damaged")
-    expected = len(header) + payload_length
+    header = headers.read(file, size)
+    expected = header.length + header.payload_length
     if size != expected:
         raise ArtifactError(f"the file has {size} bytes and should have {expected}; copy it again")
-    index = file.read(index_length)
-    if zlib.crc32(index) != checksum:
-        raise ArtifactError("the index is damaged (its checksum differs)")
-    return Container(index, payload_length - index_length, file, len(header) + index_length)
-
-
-def _header(payload_length: int, index_length: int, checksum: int) -> bytes:
-    """The length of the safetensors header and the header, padded with spaces to 8 bytes."""
-    header = json.dumps(
-        {
-            "__metadata__": {
-                "format": _FORMAT,
-                "version": str(VERSION),
-                "index": str(index_length),
-                "crc32": f"{checksum:08x}",
-            },
-            "payload": {"dtype": "U8", "shape": [payload_length], "data_offsets": [0, payload_length]},
-        },
-        separators=(",", ":"),
-    ).encode()
-    header = header.ljust(-(-len(header) // 8) * 8)
-    return len(header).to_bytes(_LENGTH_BYTES, "little") + header
-
-
-def _parse(header: bytes) -> tuple[int, int, int]:
-    """Payload length, index length and checksum that a header states."""
-    try:
-        fields: Any = json.loads(header[_LENGTH_BYTES:])
-        metadata = fields["__metadata__"]
-        is_ours = metadata["format"] == _FORMAT
-    except (ValueError, RecursionError, KeyError, TypeError):
-        is_ours = False
-    if not is_ours:
-        raise ArtifactError("this is not a compressed network written by dqc")
-    try:
-        if int(metadata["version"]) > VERSION:
-            raise ArtifactError(
-                f"it is of format version {int(metadata['version'])} and this program reads up to {VERSION}; "
-                "install a newer dqc-plugin"
-            )
-        numbers = int(fields["payload"]["shape"][0]), int(metadata["index"]), int(metadata["crc32"], 16)
-    except (ValueError, LookupError, TypeError, OverflowError):
-        raise ArtifactError("the header is damaged") from None
-    if min(numbers) < 0:
+    seal, start = _seal(file, header)
+    blobs_start = start + seal.length
+    if blobs_start > size:
         raise ArtifactError("the header is damaged")
-    return numbers
+    file.seek(start)
+    index = file.read(seal.length)
+    if zlib.crc32(index) != seal.checksum:
+        raise ArtifactError("the index is damaged (its checksum differs)")
+    return Container(header.version, index, size - blobs_start, file, blobs_start)
+
+
+def _seal(file: BinaryIO, header: Header) -> tuple[Seal, int]:
+    """The seal, and where in the file the index starts."""
+    if header.seal:
+        return header.seal, header.length
+    start = Cursor(file.read(_LONGEST_SEAL))
+    length = start.left
+    seal = Seal(start.count(), int.from_bytes(start.take(4), "little"))
+    return seal, header.length + length - start.left

@@ -1,8 +1,7 @@
 """The index of a file: what each blob of the payload is, in a compact binary form.
 
-It is a deflate stream after its unpacked length (varint). Unpacked it holds the user's metadata (text, JSON or empty),
-the number of entries (varint) and the entries; blobs lie in the payload in their order, without gaps. An entry is a
-name (text), a kind (byte) and
+It holds the user's metadata (text, JSON or empty), the number of entries (varint) and the entries; blobs lie in the
+payload in their order, without gaps. An entry is a name (text), a kind (byte) and
   - exact:     dtype (byte), shape (counts), length (varint), checksum
   - quantized: dtype, shape, coder (text), kept weights, lengths of codebook, positions and indices (varints), checksum
   - alias:     the number of an earlier entry that is the same tensor (varint)
@@ -18,18 +17,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
+from dqc_plugin.artifact import packed_index
 from dqc_plugin.artifact.dtypes import code_of, dtype_of
-from dqc_plugin.coding import huffman, varint
+from dqc_plugin.artifact.header import VERSION
+from dqc_plugin.coding import varint
 from dqc_plugin.coding.cursor import Cursor, text
 from dqc_plugin.errors import ArtifactError
 
 _EXACT, _QUANTIZED, _ALIAS = range(3)
 _MOST_DIMENSIONS = 64
 _MOST_ELEMENTS = 1 << 56
-_BYTES_PER_BYTE = 255  # what huffman.decode allows
 
 
 @dataclass(frozen=True)
@@ -95,19 +94,20 @@ class Index:
 
 
 def encode(index: Index) -> bytes:
-    """The bytes of an index."""
+    """The bytes of an index, packed."""
     numbers = {entry.name: number for number, entry in enumerate(index.entries)}
     metadata = json.dumps(dict(index.metadata), ensure_ascii=False, separators=(",", ":")) if index.metadata else ""
     raw = text(metadata) + varint.put(len(index.entries))
     raw += b"".join(_encode_entry(entry, numbers) for entry in index.entries)
-    packed = huffman.encode(np.frombuffer(raw, np.uint8), runs=True, least=-(-len(raw) // _BYTES_PER_BYTE))
-    return varint.put(len(raw)) + packed
+    return packed_index.pack(raw)
 
 
-def decode(data: bytes) -> Index:
-    """The index of those bytes; ArtifactError if any count, name, number or length in it is impossible."""
-    length, start = varint.take(data)
-    cursor = Cursor(huffman.decode(data[start:], length).tobytes())
+def decode(data: bytes, version: int = VERSION) -> Index:
+    """The index of those bytes in a file of that version.
+
+    Raises ArtifactError if any count, name, number or length in it is impossible.
+    """
+    cursor = Cursor(packed_index.unpack(data, version))
     metadata = _decode_metadata(cursor.text())
     entries: list[Entry] = []
     names: set[str] = set()

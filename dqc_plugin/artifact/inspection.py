@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from dqc_plugin.artifact.container import VERSION
 from dqc_plugin.artifact.dtypes import name_of
 from dqc_plugin.artifact.index import Alias, Exact, Quantized
 from dqc_plugin.artifact.reader import Reader, decode_kept, open_reader, split
@@ -25,7 +24,7 @@ def inspect(path: str | Path) -> Report:
     with open_reader(path) as reader:
         layers = tuple(_layer(entry, blob) for entry, blob in reader.blobs() if isinstance(entry, Quantized))
         size = Path(path).stat().st_size
-        return Report(str(path), VERSION, size, reader.index.metadata, layers, _others(reader))
+        return Report(str(path), reader.version, size, reader.index.metadata, layers, _others(reader))
 
 
 def _layer(entry: Quantized, blob: bytes) -> LayerRow:

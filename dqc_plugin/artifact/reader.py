@@ -29,6 +29,11 @@ class Reader:
     index: Index
     _container: Container
 
+    @property
+    def version(self) -> int:
+        """Of the format."""
+        return self._container.version
+
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Every name with its tensor on the CPU, one decoded at a time; an alias gives the same tensor again."""
         shared = {entry.of for entry in self.index.entries if isinstance(entry, Alias)}
@@ -66,7 +71,7 @@ def open_reader(path: str | Path) -> Iterator[Reader]:
     """The reader of a file; every ArtifactError in its ``with`` block is given the file's name."""
     try:
         with open_container(Path(path)) as container:
-            index = decode_index(container.index)
+            index = decode_index(container.index, container.version)
             if index.payload_length != container.blobs_length:
                 raise ArtifactError("the index does not fit the payload")
             yield Reader(index, container)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from artifact_networks import Network
@@ -20,11 +19,16 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from dqc_plugin.artifact import container, inspect, load, save, verify
+from dqc_plugin.artifact import header as headers
+from dqc_plugin.artifact.header import VERSION
 from dqc_plugin.artifact.index import Alias, Exact, Index, Quantized, decode, encode
+from dqc_plugin.artifact.packed_index import pack, unpack
 from dqc_plugin.artifact.reader import open_reader
 from dqc_plugin.codebooks import PowerOfTwo
-from dqc_plugin.coding import huffman, varint
+from dqc_plugin.coding import varint
 from dqc_plugin.errors import ArtifactError
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -130,28 +134,60 @@ def _with_header(path: Path, change: Callable[[dict], object]) -> None:
 
 
 def test_a_newer_version_says_what_to_do(small: Path) -> None:
-    _with_header(small, lambda fields: fields["__metadata__"].update(version="2", more="x"))
-    with pytest.raises(ArtifactError, match=r"small.dqc: it is of format version 2 and .* up to 1; install a newer"):
+    _with_header(small, lambda fields: fields["__metadata__"].update(version="3", more="x"))
+    with pytest.raises(ArtifactError, match=r"small.dqc: it is of format version 3 and .* up to 2; install a newer"):
+        load(small)
+
+
+CONTRADICTIONS: list[Callable[[dict], object]] = [
+    lambda fields: fields["__metadata__"].update(version="0"),
+    lambda fields: fields["__metadata__"].update(version="one"),
+    lambda fields: fields["payload"].update(shape=[]),
+    lambda fields: fields["payload"].update(shape=[1e400]),
+    lambda fields: fields["payload"].update(shape=[-1]),
+    lambda fields: fields["payload"].update(data_offsets=[0, 3]),
+    lambda fields: fields.update(more={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
+]
+
+
+@pytest.mark.parametrize("change", [*CONTRADICTIONS, lambda fields: fields["__metadata__"].update(version="1")])
+def test_a_header_that_contradicts_itself(small: Path, change: Callable[[dict], object]) -> None:
+    _with_header(small, change)
+    with pytest.raises(ArtifactError, match="the header is damaged"):
         load(small)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda fields: fields["__metadata__"].update(version="0"),
-        lambda fields: fields["__metadata__"].update(version="one"),
+        *CONTRADICTIONS,
+        lambda fields: fields["__metadata__"].update(version="2"),
         lambda fields: fields["__metadata__"].update(index="-1"),
         lambda fields: fields["__metadata__"].update(index="99999"),
         lambda fields: fields["__metadata__"].pop("crc32"),
-        lambda fields: fields["payload"].update(shape=[]),
-        lambda fields: fields["payload"].update(shape=[1e400]),
-        lambda fields: fields["payload"].update(data_offsets=[0, 3]),
-        lambda fields: fields.update(more={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
     ],
 )
-def test_a_header_that_contradicts_itself(small: Path, change: Callable[[dict], object]) -> None:
-    _with_header(small, change)
+def test_a_header_of_version_1_that_contradicts_itself(tmp_path: Path, change: Callable[[dict], object]) -> None:
+    file = tmp_path / "x.dqc"
+    file.write_bytes((GOLDEN / "v1.dqc").read_bytes())
+    _with_header(file, change)
     with pytest.raises(ArtifactError, match="the header is damaged"):
+        load(file)
+
+
+def test_every_flipped_bit_of_an_older_file_is_found(tmp_path: Path) -> None:
+    sound = (GOLDEN / "v1-best-small-2.dqc").read_bytes()
+    file = tmp_path / "x.dqc"
+    for bit in range(8 * len(sound)):
+        file.write_bytes(sound[: bit // 8] + bytes([sound[bit // 8] ^ 1 << bit % 8]) + sound[bit // 8 + 1 :])
+        with pytest.raises(ArtifactError, match="x.dqc: "):
+            load(file)
+
+
+@pytest.mark.parametrize("seal", [b"", b"\xff" * 9, b"\x7f" + bytes(4), b"\x00" + bytes(4), b"\x03" + bytes(7)])
+def test_a_forged_seal(small: Path, seal: bytes) -> None:
+    small.write_bytes(headers.encode(len(seal)) + seal)
+    with pytest.raises(ArtifactError, match="small.dqc: "):
         load(small)
 
 
@@ -243,11 +279,11 @@ def test_forged_blobs_give_an_error_or_a_sound_network(file: Path, network: Netw
 @given(data=st.data())
 def test_a_forged_index_gives_an_error_or_a_sound_network(file: Path, network: Network, data: st.DataObject) -> None:
     index, blobs = _contents(file)
-    raw = bytearray(_unpacked(encode(index)))
+    raw = bytearray(unpack(encode(index), VERSION))
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     other = file.with_name("forged.dqc")
-    container.write(other, _packed(bytes(raw)), blobs, sum(map(len, blobs)))
+    container.write(other, pack(bytes(raw)), blobs, sum(map(len, blobs)))
     _assert_error_or_tensors(other, network)
 
 
@@ -259,15 +295,6 @@ def _assert_error_or_tensors(path: Path, network: Network) -> None:
         return
     assert len(tensors) == len(network.tensors)
     assert all(tensor.numel() <= 2040 * path.stat().st_size for tensor in tensors.values())
-
-
-def _unpacked(index: bytes) -> bytes:
-    length, start = varint.take(index)
-    return huffman.decode(index[start:], length).tobytes()
-
-
-def _packed(raw: bytes) -> bytes:
-    return varint.put(len(raw)) + huffman.encode(np.frombuffer(raw, np.uint8), runs=True, least=len(raw) // 255 + 1)
 
 
 def test_hostile_indexes() -> None:
@@ -289,7 +316,7 @@ def test_hostile_indexes() -> None:
         (b"\x00\x01\x01a\x01\x00\x01\x02\x01h\x03\x00\x00\x00" + bytes(4), "keeps 3 of 2 weights"),
     ]:
         with pytest.raises(ArtifactError, match=message):
-            decode(_packed(raw))
+            decode(pack(raw))
 
 
 def test_names_are_keys_and_never_paths(tmp_path: Path) -> None:
@@ -303,7 +330,7 @@ def test_names_are_keys_and_never_paths(tmp_path: Path) -> None:
 
 def test_a_million_tensors_in_a_few_bytes_take_no_memory(tmp_path: Path) -> None:
     entry = b"\x01a\x00\x00\x01\x00\x01" + bytes(4)
-    index = _packed(b"\x00" + varint.put(1_000_000) + entry * 1_000_000)
+    index = pack(b"\x00" + varint.put(1_000_000) + entry * 1_000_000)
     container.write(tmp_path / "x.dqc", index, [], 0)
     tracemalloc.start()
     with pytest.raises(ArtifactError, match="a name is there twice"):

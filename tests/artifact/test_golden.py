@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from artifact_networks import assert_same, every_context, every_float, every_kin
 
 from dqc_plugin.artifact import inspect, load, verify
 from dqc_plugin.artifact.index import Quantized
+from dqc_plugin.artifact.packed_index import DICTIONARY
 from dqc_plugin.artifact.reader import open_reader
 from dqc_plugin.coding import frequencies, native, neighbours
 
@@ -16,17 +18,26 @@ GOLDEN = Path(__file__).parent / "golden"
 SMALL = [{(0x43, 0x8F)}, {(0x43, 0xCD)}, {(None, 0)}, {(0, 0x20), (None, 0x20)}, {(4, 0x10)}]
 
 
-def test_version_1() -> None:
-    verify(GOLDEN / "v1.dqc")
-    assert_same(load(GOLDEN / "v1.dqc"), every_kind().tensors)
-    assert inspect(GOLDEN / "v1.dqc").metadata == {"schedule": "0a1b", "n": 1}
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_version(version: int) -> None:
+    file = GOLDEN / f"v{version}.dqc"
+    verify(file)
+    assert_same(load(file), every_kind().tensors)
+    report = inspect(file)
+    assert (report.version, report.metadata) == (version, {"schedule": "0a1b", "n": 1})
 
 
+def test_the_dictionary_of_version_2_stays() -> None:
+    assert zlib.crc32(DICTIONARY) == 0xD036D12F
+
+
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("coder", ["best", "huffman", "packed"])
-def test_version_1_with_every_coder(coder: str) -> None:
-    verify(GOLDEN / f"v1-{coder}.dqc")
-    assert_same(load(GOLDEN / f"v1-{coder}.dqc"), every_context().tensors)
-    assert {row.coder for row in inspect(GOLDEN / f"v1-{coder}.dqc").layers} == {coder}
+def test_every_version_with_every_coder(version: int, coder: str) -> None:
+    file = GOLDEN / f"v{version}-{coder}.dqc"
+    verify(file)
+    assert_same(load(file), every_context().tensors)
+    assert {row.coder for row in inspect(file).layers} == {coder}
 
 
 def test_the_golden_file_of_best_has_every_older_form() -> None:
