@@ -14,6 +14,7 @@ from dqc_plugin.errors import WeightError
 
 RangeRule = Literal["max", "mse"]
 _STEPS_BELOW_MAX = 3
+_WORTH_A_CHANGE = 0.95  # of the error that the present codebook has
 
 
 @torch.no_grad()
@@ -25,17 +26,23 @@ def fit_power_of_two(
     mask: Tensor | None = None,
     per_channel: bool = False,
     range_rule: RangeRule = "max",
+    present_scale: Tensor | None = None,
 ) -> PowerOfTwo:
     """The codebook of weights of any shape; weights whose mask is 0 do not count.
 
     range_rule: ``max`` takes n2 = floor(log2(max |w|)) (the paper); ``mse`` takes that n2 or one of the three below
         it, whichever gives the least squared error.
     per_channel: one codebook for each index of dimension 0.
+    present_scale: with ``mse``, the scale that weights in training have now. It is left only for an error 5 % less
+        (root of the sum of squares): where two scales are as good as each other, all codewords of a layer would
+        double and halve again from step to step.
 
     A weight that is NaN or infinite shows as an infinite scale: see :func:`require_finite`.
     """
     codebook = PowerOfTwo(bits, zero, floor_power_of_two(_largest_magnitude(weights, mask, per_channel)))
-    return codebook if range_rule == "max" or not weights.numel() else _least_squares(weights, codebook, mask)
+    if range_rule == "max" or not weights.numel():
+        return codebook
+    return _least_squares(weights, codebook, mask, present_scale)
 
 
 def require_finite(codebook: PowerOfTwo, name: str) -> None:
@@ -58,11 +65,15 @@ def _largest_magnitude(weights: Tensor, mask: Tensor | None, per_channel: bool) 
     return torch.maximum(high, -low)
 
 
-def _least_squares(weights: Tensor, largest: PowerOfTwo, mask: Tensor | None) -> PowerOfTwo:
-    best_scale, best_error = largest.scale, _squared_error(weights, largest, mask)
-    for step in range(1, _STEPS_BELOW_MAX + 1):
+def _least_squares(
+    weights: Tensor, largest: PowerOfTwo, mask: Tensor | None, present_scale: Tensor | None
+) -> PowerOfTwo:
+    best_scale, best_error = largest.scale, torch.full_like(largest.scale, math.inf)
+    for step in range(_STEPS_BELOW_MAX + 1):
         candidate = PowerOfTwo(largest.bits, largest.zero, largest.scale * 0.5**step)
         error = _squared_error(weights, candidate, mask)
+        if present_scale is not None:
+            error = torch.where(candidate.scale == present_scale, _WORTH_A_CHANGE * error, error)
         better = error < best_error
         best_scale = torch.where(better, candidate.scale, best_scale)
         best_error = torch.where(better, error, best_error)

@@ -88,6 +88,7 @@ class PowerOfTwoTarget(CodebookTarget):
             mask=self.mask,
             per_channel=settings.per_channel,
             range_rule=settings.range,
+            present_scale=self.space.scale,
         )
         if weights.device.type == "cpu" or self.step % _STEPS_BETWEEN_DEVICE_CHECKS == 0:
             require_finite(fitted, self.name)

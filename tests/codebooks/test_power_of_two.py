@@ -139,6 +139,43 @@ def test_mse_takes_the_best_of_four(bits: int, zero: bool, seed: int) -> None:
     assert errors[step] <= min(errors.values()) * (1 + 1e-12)
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(2, 5), st.booleans(), st.booleans(), st.integers(0, 2**32), st.integers(-1, 4))
+def test_mse_leaves_the_present_scale_for_an_error_five_percent_less(
+    bits: int, zero: bool, per_channel: bool, seed: int, step: int
+) -> None:
+    tensor = torch.randn(6, 50, generator=torch.Generator().manual_seed(seed)).double()
+
+    def fit(present: torch.Tensor | None = None, rule: str = "mse") -> torch.Tensor:
+        return fit_power_of_two(
+            tensor, bits, zero, per_channel=per_channel, range_rule=rule, present_scale=present
+        ).scale
+
+    def error(scale: torch.Tensor) -> torch.Tensor:
+        difference = PowerOfTwo(bits, zero, scale).quantize(tensor) - tensor
+        return difference.norm(dim=1) if per_channel else difference.norm()
+
+    present, best = fit(rule="max") * 0.5**step, fit()
+    stays = (error(present) * 0.95 < error(best)) & (0 <= step <= 3)
+    assert torch.equal(fit(present), torch.where(stays, present, best))
+
+
+def test_mse_does_not_swing_between_two_scales_that_are_as_good() -> None:
+    tensor = torch.randn(1000, generator=torch.Generator().manual_seed(0))
+    low, high = 1.0, 2.0
+    start = fit_power_of_two(tensor, 3, True, range_rule="mse").scale
+    for _ in range(20):
+        middle = (low + high) / 2
+        same = fit_power_of_two(tensor * middle, 3, True, range_rule="mse").scale == start
+        low, high = (middle, high) if same else (low, middle)
+    swinging, scale, scales = set(), start, set()
+    for factor in [low * 0.999, high * 1.001] * 5:
+        swinging.add(float(fit_power_of_two(tensor * factor, 3, True, range_rule="mse").scale))
+        scale = fit_power_of_two(tensor * factor, 3, True, range_rule="mse", present_scale=scale).scale
+        scales.add(float(scale))
+    assert len(swinging) == 2 and scales == {float(start)}
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (2, 3, 4, 5)])
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_any_shape(shape: tuple[int, ...], per_channel: bool) -> None:
