@@ -2,7 +2,8 @@
 
     python benchmarks/coders.py results/coders/networks/*.dqc --out results/coders
 
-Networks are given as compressed files: the indices are those of their quantized tensors. The other tables need none:
+Networks are given as compressed files: the indices are those of their quantized tensors. They are also written again,
+as whole files. The other tables need none:
 random weights of 10 million, 90 % of them dropped; loading these straight into weights of three dtypes; and bytes over
 the order-0 entropy by sparsity. Times are of one thread's processor, the least of some rounds, so
 that a busy machine changes them little. Every decoder's result is compared with what was encoded.
@@ -26,10 +27,10 @@ import numpy as np
 import torch
 from coder_peers import Layer, Own, Peer, peers
 
-from dqc_plugin.artifact import load, save
+from dqc_plugin.artifact import inspect, load, save
 from dqc_plugin.artifact.index import Quantized
 from dqc_plugin.artifact.reader import decode_kept, open_reader, split
-from dqc_plugin.codebooks import PowerOfTwo
+from dqc_plugin.codebooks import PowerOfTwo, Record
 from dqc_plugin.coding import KeptIndices, entropy
 
 Result = TypeVar("Result")
@@ -72,6 +73,20 @@ def load_rows(size: int, rounds: int) -> list[Row]:
                 assert torch.equal(found["w"], tensors["w"])
                 row = {"coder": coder, "dtype": str(dtype).removeprefix("torch."), "bytes": path.stat().st_size}
                 rows.append(row | {"save": size / saving / 1e6, "load": size / loading / 1e6})
+    return rows
+
+
+def file_rows(files: list[Path]) -> list[Row]:
+    """The networks written again: their whole files, and what in these is no tensor, over what is."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for file in files:
+            tensors, records = load(file), _records(file)
+            for coder in ("huffman", "best"):
+                report = inspect(save(Path(folder) / "x.dqc", tensors, records, coder))
+                row = {"network": file.stem, "coder": coder, "bytes": report.file_bytes, "ratio": report.ratio}
+                overhead = report.bytes_overhead
+                rows.append(row | {"overhead": overhead, "share": overhead / (report.file_bytes - overhead)})
     return rows
 
 
@@ -137,6 +152,12 @@ def _layers(file: Path) -> list[Layer]:
     return layers
 
 
+def _records(file: Path) -> dict[str, dict[str, Record]]:
+    with open_reader(file) as reader:
+        quantized = [(entry, blob) for entry, blob in reader.blobs() if isinstance(entry, Quantized)]
+    return {"": {entry.name: split(entry, blob)[0].to_record() for entry, blob in quantized}}
+
+
 def _row(peer: Peer, layers: list[Layer], rounds: int) -> Row:
     coded = [peer.encode(layer) for layer in layers]  # also lets a peer choose its settings before it is timed
     encoding, _ = _least_seconds(lambda: [peer.encode(layer) for layer in layers], rounds)
@@ -175,6 +196,7 @@ def _least_seconds(call: Callable[[], Result], rounds: int) -> tuple[float, Resu
 
 
 COLUMNS = {
+    "network": ("network", "{}"),
     "coder": ("coder", "{}"),
     "dtype": ("dtype", "{}"),
     "weights": ("weights", "{:,}"),
@@ -182,6 +204,9 @@ COLUMNS = {
     "codewords": ("codewords", "{}"),
     "seeds": ("seeds", "{}"),
     "bytes": ("bytes", "{:,}"),
+    "ratio": ("ratio", "{:.1f}x"),
+    "overhead": ("no tensor, bytes", "{}"),
+    "share": ("over the tensors", "{:.1%}"),
     "bytes_to_cabac": ("bytes / DeepCABAC", "{:.3f}"),
     "encode": ("encode, M weights/s", "{:.3g}"),
     "decode": ("decode, M weights/s", "{:.3g}"),
@@ -223,6 +248,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tables = dict(network_rows(file, arguments.rounds) for file in arguments.files)
+    tables["Whole files of these networks, and their bytes that are no tensor"] = file_rows(arguments.files)
     tables |= dict([random_rows(arguments.size, arguments.rounds)])
     tables["Whole files of the random weights, into dense tensors"] = load_rows(arguments.size, arguments.rounds)
     tables |= entropy_rows()
