@@ -2,7 +2,8 @@
 
     python examples/plain_reader.py network.dqc        # every tensor with its dtype, shape and first values
 
-It is slow, and made to be read. It trusts the file where the package's own reader does not: no checksum is compared.
+It is slow, and made to be read. It compares the checksums, and trusts a file forged with right ones, which the
+package's own reader does not.
 """
 
 import json
@@ -55,6 +56,9 @@ class Cursor:
             value, shift = value | (byte & 127) << shift, shift + 7
         return value
 
+    def crc32(self):
+        return int.from_bytes(self.take(4), "little")
+
     def text(self):
         return self.take(self.count()).decode()
 
@@ -66,14 +70,14 @@ def read(path):
     """{name: (dtype, shape, values in order of the flattened tensor)} of a file."""
     data = Path(path).read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
-    header, payload = json.loads(data[8:start])["__metadata__"], Cursor(data[start:])
-    if header["format"] != "dqc" or header["version"] not in ("1", "2"):
+    header, payload = json.loads(data[8:start]).get("__metadata__", {}), Cursor(data[start:])
+    if header.get("format") != "dqc" or header["version"] not in ("1", "2"):
         raise ValueError("not a compressed network of format version 1 or 2")
     if header["version"] == "1":
-        index, dictionary = Cursor(payload.take(int(header["index"]))), b""
+        length, crc32, dictionary = int(header["index"]), int(header["crc32"], 16), b""
     else:
-        length, _crc32 = payload.count(), payload.take(4)
-        index, dictionary = Cursor(payload.take(length)), DICTIONARY
+        length, crc32, dictionary = payload.count(), payload.crc32(), DICTIONARY
+    index = Cursor(intact(payload.take(length), crc32, "the index"))
     length = index.count()
     index = Cursor(inflate(index.rest(), dictionary))
     assert len(index.data) == length
@@ -85,14 +89,21 @@ def read(path):
             tensors[name] = list(tensors.values())[index.count()]
             continue
         dtype, shape = DTYPES[index.byte()], index.shape()
-        if kind == 0:
-            values = exact(payload.take(index.count()), dtype, math.prod(shape))
-        else:
-            coder, kept, *lengths = index.text(), *(index.count() for _ in range(4))
-            values = quantized(coder, kept, [payload.take(length) for length in lengths], dtype, shape)
-        index.take(4)  # CRC-32 of the blob
+        coder, kept = (index.text(), index.count()) if kind == 1 else ("", 0)
+        lengths = [index.count() for _ in range(3 if kind == 1 else 1)]
+        blob = Cursor(intact(payload.take(sum(lengths)), index.crc32(), name))
+        blobs = [blob.take(length) for length in lengths]
+        values = quantized(coder, kept, blobs, dtype, shape) if kind == 1 else exact(*blobs, dtype, math.prod(shape))
         tensors[name] = dtype, shape, values
+    if payload.rest():
+        raise ValueError("there is more in the file than in its index")
     return tensors
+
+
+def intact(data, crc32, what):
+    if zlib.crc32(data) != crc32:
+        raise ValueError(f"{what} is damaged (its checksum differs)")
+    return data
 
 
 def inflate(data, dictionary=b""):
@@ -441,5 +452,9 @@ def by_neighbours(cursor, order, codewords):
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         sys.exit("give one file: python plain_reader.py network.dqc")
-    for name, (dtype, shape, values) in read(sys.argv[1]).items():
+    try:
+        tensors = read(sys.argv[1])
+    except ValueError as error:
+        sys.exit(f"error: {sys.argv[1]}: {error}")
+    for name, (dtype, shape, values) in tensors.items():
         print(f"{name}: {dtype} {shape} {values[:6]}")

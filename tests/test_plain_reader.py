@@ -93,6 +93,19 @@ def test_it_needs_neither_numpy_nor_torch() -> None:
     assert "classes.weight: float32 [96, 10, 4, 4]" in done.stdout
 
 
+@pytest.mark.parametrize("golden", ["v1", "v2"])
+def test_damaged_files_are_refused(plain_reader: ModuleType, tmp_path: Path, golden: str) -> None:
+    data = (ROOT / f"tests/artifact/golden/{golden}.dqc").read_bytes()
+    file = tmp_path / "damaged.dqc"
+    for at in range(8 + int.from_bytes(data[:8], "little"), len(data)):
+        file.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
+        with pytest.raises(ValueError, match="is damaged"):
+            plain_reader.read(file)
+    file.write_bytes(data + b"x")
+    with pytest.raises(ValueError, match="more in the file"):
+        plain_reader.read(file)
+
+
 def test_other_files_are_refused(plain_reader: ModuleType, tmp_path: Path) -> None:
     data = (ROOT / "tests/artifact/golden/v2.dqc").read_bytes()
     (tmp_path / "newer.dqc").write_bytes(data.replace(b'"version":"2"', b'"version":"3"'))
