@@ -133,11 +133,11 @@ def forged_index(seed: Seed, rng: random.Random) -> bytes:
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """The bytes with one to four changes: bits, bytes, extreme counts, parts cut, doubled, put in or moved."""
+    """The bytes with one to four changes: bits, bytes, extreme counts, parts cut, doubled, put in, moved or filled."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at, length = rng.randrange(len(changed) + 1), rng.choice((1, 1, 2, 4, 16, 64))
-        rng.choice((_flip, _flip, _set, _count, _cut, _double, _insert, _move))(changed, at, length, rng)
+        rng.choice((_flip, _flip, _set, _count, _cut, _double, _insert, _move, _fill))(changed, at, length, rng)
     return bytes(changed)
 
 
@@ -169,6 +169,11 @@ def _insert(data: bytearray, at: int, length: int, rng: random.Random) -> None:
 def _move(data: bytearray, at: int, length: int, rng: random.Random) -> None:
     source = rng.randrange(len(data) + 1)
     data[at : at + length] = data[source : source + length]
+
+
+def _fill(data: bytearray, at: int, length: int, rng: random.Random) -> None:
+    length = min(rng.choice((length, 256)), len(data) - at)
+    data[at : at + length] = bytes([rng.choice((0, 0xFF))]) * length
 
 
 def _file(index: bytes, blobs: list[bytes]) -> bytes:

@@ -41,6 +41,8 @@ class Cursor:
 
     def take(self, length):
         self.at += length
+        if self.at > len(self.data):
+            raise ValueError("the file is cut")
         return self.data[self.at - length : self.at]
 
     def rest(self):
@@ -71,10 +73,10 @@ def read(path):
     data = Path(path).read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header, payload = json.loads(data[8:start]).get("__metadata__", {}), Cursor(data[start:])
-    if header.get("format") != "dqc" or header["version"] not in ("1", "2"):
+    if header.get("format") != "dqc" or header.get("version") not in ("1", "2"):
         raise ValueError("not a compressed network of format version 1 or 2")
     if header["version"] == "1":
-        length, crc32, dictionary = int(header["index"]), int(header["crc32"], 16), b""
+        length, crc32, dictionary = int(header.get("index", "")), int(header.get("crc32", ""), 16), b""
     else:
         length, crc32, dictionary = payload.count(), payload.crc32(), DICTIONARY
     index = Cursor(intact(payload.take(length), crc32, "the index"))
@@ -88,7 +90,7 @@ def read(path):
         if kind == 2:
             tensors[name] = list(tensors.values())[index.count()]
             continue
-        dtype, shape = DTYPES[index.byte()], index.shape()
+        dtype, shape = dtype_of(index.byte()), index.shape()
         coder, kept = (index.text(), index.count()) if kind == 1 else ("", 0)
         lengths = [index.count() for _ in range(3 if kind == 1 else 1)]
         blob = Cursor(intact(payload.take(sum(lengths)), index.crc32(), name))
@@ -104,6 +106,12 @@ def intact(data, crc32, what):
     if zlib.crc32(data) != crc32:
         raise ValueError(f"{what} is damaged (its checksum differs)")
     return data
+
+
+def dtype_of(number):
+    if number >= len(DTYPES):
+        raise ValueError("complex numbers and floats of 8 bits are not read here")
+    return DTYPES[number]
 
 
 def inflate(data, dictionary=b""):
@@ -183,7 +191,7 @@ def codebook(cursor):
     """The codewords of the tensor, or of each of its channels."""
     family = cursor.byte()
     bits, zero = (cursor.byte(), cursor.byte()) if family == 0 else (0, 0)
-    dtype, length = DTYPES[cursor.byte()], cursor.count()
+    dtype, length = dtype_of(cursor.byte()), cursor.count()
     numbers = exact(cursor.rest(), dtype, max(length - 1, 1) if length != 1 else 0)
     if family == 1:
         return [numbers]

@@ -25,7 +25,6 @@ ALLOWED = {
     "export": {"artifact"},
     "cli": {"pipeline", "artifact", "schedule", "report", "export", "data", "search"},
 }
-EVERYWHERE = {"errors", "registry", "builtins"}
 LIBRARIES_KEPT_OUT = {
     "codebooks": {"nni", "numpy"},
     "coding": {"torch", "nni"},

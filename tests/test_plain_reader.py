@@ -99,7 +99,11 @@ def test_damaged_files_are_refused(plain_reader: ModuleType, tmp_path: Path, gol
     file = tmp_path / "damaged.dqc"
     for at in range(8 + int.from_bytes(data[:8], "little"), len(data)):
         file.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
-        with pytest.raises(ValueError, match="is damaged"):
+        with pytest.raises(ValueError, match="is damaged|file is cut"):
+            plain_reader.read(file)
+    for length in range(len(data)):
+        file.write_bytes(data[:length])
+        with pytest.raises(ValueError):
             plain_reader.read(file)
     file.write_bytes(data + b"x")
     with pytest.raises(ValueError, match="more in the file"):
@@ -115,4 +119,7 @@ def test_other_files_are_refused(plain_reader: ModuleType, tmp_path: Path) -> No
     record = fit_power_of_two(tensors["w"], 3, True).to_record()
     file = save(tmp_path / "x.dqc", tensors, {"": {"w": record}}, coder="deep_compression")
     with pytest.raises(ValueError, match="unknown coder deep_compression"):
+        plain_reader.read(file)
+    file = save(tmp_path / "x.dqc", {"w": torch.tensor([1j])}, {})
+    with pytest.raises(ValueError, match="complex numbers .* not read here"):
         plain_reader.read(file)

@@ -18,6 +18,7 @@ from dqc_plugin.artifact.header import Header, Seal
 from dqc_plugin.coding import varint
 from dqc_plugin.coding.cursor import Cursor
 from dqc_plugin.errors import ArtifactError
+from dqc_plugin.replacing import replacing
 
 _LONGEST_SEAL = varint.MAX_BYTES + 4
 
@@ -48,18 +49,14 @@ def write(path: Path, index: bytes, blobs: Iterable[bytes], length: int) -> None
 
     length: bytes of all blobs.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as file:
+        with replacing(path) as beside, beside.open("wb") as file:
             file.write(head(index, length))
             file.writelines(blobs)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        raise ArtifactError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
 
 
 def head(index: bytes, length: int) -> bytes:

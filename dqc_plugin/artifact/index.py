@@ -96,10 +96,22 @@ class Index:
 def encode(index: Index) -> bytes:
     """The bytes of an index, packed."""
     numbers = {entry.name: number for number, entry in enumerate(index.entries)}
-    metadata = json.dumps(dict(index.metadata), ensure_ascii=False, separators=(",", ":")) if index.metadata else ""
-    raw = text(metadata) + varint.put(len(index.entries))
+    raw = text(encode_metadata(index.metadata)) + varint.put(len(index.entries))
     raw += b"".join(_encode_entry(entry, numbers) for entry in index.entries)
     return packed_index.pack(raw)
+
+
+def encode_metadata(metadata: Mapping[str, Any]) -> str:
+    """The metadata as it is in a file; ArtifactError if it is not a mapping that JSON can hold."""
+    if not metadata:
+        return ""
+    try:
+        document = json.dumps(dict(metadata), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        document.encode()  # fails for half of a surrogate pair
+        json.loads(document)  # fails where it is nested too deeply to be read
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"the metadata is not a mapping that JSON can hold ({error})") from None
+    return document
 
 
 def decode(data: bytes, version: int = VERSION) -> Index:
@@ -161,26 +173,37 @@ def _printable(name: str) -> str:
 
 
 def _counts(values: tuple[int, ...]) -> bytes:
+    _require_few(len(values))
     return b"".join(map(varint.put, (len(values), *values)))
 
 
 def _shape(cursor: Cursor) -> tuple[int, ...]:
     dimensions = cursor.count()
-    if dimensions > _MOST_DIMENSIONS:
-        raise ArtifactError(f"a tensor of {dimensions} dimensions")
+    _require_few(dimensions)
     shape = tuple(cursor.count() for _ in range(dimensions))
     if math.prod(max(size, 1) for size in shape) > _MOST_ELEMENTS:
         raise ArtifactError(f"a tensor of shape {list(shape)}")
     return shape
 
 
+def _require_few(dimensions: int) -> None:
+    if dimensions > _MOST_DIMENSIONS:
+        raise ArtifactError(f"a tensor of {dimensions} dimensions; files hold at most {_MOST_DIMENSIONS}")
+
+
 def _checksum(cursor: Cursor) -> int:
     return int.from_bytes(cursor.take(4), "little")
 
 
+def _finite(number: str) -> float:
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{number} is no number of JSON")
+    return float(number)
+
+
 def _decode_metadata(document: str) -> dict[str, Any]:
     try:
-        metadata = json.loads(document) if document else {}
+        metadata = json.loads(document, parse_float=_finite, parse_constant=_finite) if document else {}
     except (ValueError, RecursionError):
         raise ArtifactError("the metadata is not JSON") from None
     if not isinstance(metadata, dict):

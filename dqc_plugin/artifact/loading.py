@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar, overload
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dqc_plugin.artifact.dtypes import name_of
 from dqc_plugin.artifact.reader import open_reader
@@ -63,7 +64,9 @@ def _check_fit(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     faults += [f"the model has no {_some(unexpected)}"] if unexpected else []
     for name in sorted(state.keys() & tensors.keys()):
         stored, wanted = _kind(tensors[name]), _kind(state[name])
-        if stored != wanted:
+        if is_lazy(state[name]):
+            faults.append(f"{name} of the model has no shape yet; run the model once")
+        elif stored != wanted:
             faults.append(f"{name} is {stored} in the file and {wanted} in the model")
     if any(isinstance(value, Tensor) and value.is_meta for value in state.values()):
         faults.append("the model is on the meta device; call its to_empty(device='cpu') first")
@@ -72,7 +75,9 @@ def _check_fit(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
 
 
 def _kind(value: object) -> str:
-    return f"{name_of(value.dtype)} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    if not isinstance(value, Tensor) or is_lazy(value):
+        return type(value).__name__
+    return f"{name_of(value.dtype)} {list(value.shape)}"
 
 
 def _some(names: set[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from dqc_plugin.artifact import plain
-from dqc_plugin.artifact.dtypes import FLOATS, code_of, dtype_of
+from dqc_plugin.artifact.dtypes import FLOATS, code_of, dtype_of, name_of
 from dqc_plugin.codebooks import Codebook, PowerOfTwo, SharedValues, from_record
 from dqc_plugin.coding import varint
 from dqc_plugin.coding.cursor import Cursor
@@ -39,6 +40,7 @@ def decode(data: bytes) -> Codebook:
 def _encode_vector(tensor: Tensor) -> bytes:
     """dtype, 0 for a number or 1 + length, and the values in no less than a byte for eight: a codebook has 256
     codewords a channel, and a short file must not ask for many."""
+    _require_floats(tensor.dtype)
     length = 0 if tensor.dim() == 0 else 1 + len(tensor)
     least = -(-tensor.numel() // _CHANNELS_PER_BYTE)
     return bytes([code_of(tensor.dtype)]) + varint.put(length) + plain.encode(tensor, least)
@@ -46,9 +48,13 @@ def _encode_vector(tensor: Tensor) -> bytes:
 
 def _decode_vector(cursor: Cursor) -> Tensor:
     dtype, length = dtype_of(cursor.byte()), cursor.count()
-    if dtype not in FLOATS:
-        raise ArtifactError("a codebook is not of floats")
+    _require_floats(dtype)
     shape = (length - 1,) if length else ()
     if length - 1 > _CHANNELS_PER_BYTE * cursor.left:
         raise ArtifactError(f"{cursor.left} bytes cannot stand for a codebook of {length - 1} numbers")
     return plain.decode(cursor.take(cursor.left), dtype, shape)
+
+
+def _require_floats(dtype: torch.dtype) -> None:
+    if dtype not in FLOATS:
+        raise ArtifactError(f"a codebook is not of floats but of {name_of(dtype)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dqc_plugin.artifact import container, plain, records
-from dqc_plugin.artifact.index import Alias, Entry, Exact, Index, Quantized
+from dqc_plugin.artifact.index import Alias, Entry, Exact, Index, Quantized, encode_metadata
 from dqc_plugin.artifact.index import encode as encode_index
 from dqc_plugin.artifact.quantized import to_indices
 from dqc_plugin.codebooks import Record, from_record
@@ -46,7 +46,7 @@ def save(
     """
     path = Path(path)
     tensors = network.state_dict() if isinstance(network, nn.Module) else network
-    _check_metadata(metadata)
+    encode_metadata(metadata or {})  # before anything is encoded, which takes long
     records_of = _records_by_key(tensors, calibration_config)
     with SpooledTemporaryFile(_BYTES_IN_MEMORY, dir=str(path.parent)) as blobs:  # the index comes before them
         entries = [_spool(entry, blob, blobs) for entry, blob in _encode(tensors, records_of, coder)]
@@ -70,7 +70,11 @@ def _records_by_key(tensors: Mapping[str, Tensor], calibration: Calibration) -> 
         for layer, targets in calibration.items()
         for target, record in targets.items()
     }
-    for key in by_key:
+    for key, record in by_key.items():
+        if not isinstance(record, Mapping):
+            raise ArtifactError(
+                f"{key}: its codebook in the calibration config is {type(record).__name__}, not a mapping"
+            )
         if key not in tensors:
             raise ArtifactError(
                 f"the calibration config has a codebook for {key}, which the network does not have"
@@ -88,6 +92,7 @@ def _encode(
         if owners[name] != name:
             yield Alias(name, owners[name]), b""
             continue
+        _require_tensor(name, tensor)
         try:
             record = record_of_owner.get(name)
             yield _exact(name, tensor) if record is None else _quantized(name, tensor, record, coder)
@@ -101,12 +106,30 @@ def _owners(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     return {name: first.setdefault(_identity(name, tensor), name) for name, tensor in tensors.items()}
 
 
-def _identity(name: str, tensor: Tensor) -> Any:
+def _require_tensor(name: object, tensor: object) -> None:
+    if not isinstance(name, str):
+        raise ArtifactError(f"a tensor has the name {name!r}; names must be text")
     if not isinstance(tensor, Tensor):
         raise ArtifactError(f"{name} is of type {type(tensor).__name__}; only tensors can be stored")
+    if is_lazy(tensor):
+        raise ArtifactError(
+            f"{name} has no values yet; run the network once, so that its lazy layers know their shapes"
+        )
+
+
+def _identity(name: str, tensor: Tensor) -> Any:
+    _require_tensor(name, tensor)
     if tensor.is_meta or not tensor.numel() or tensor.layout is not torch.strided:
         return name
-    return tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride()
+    return (
+        tensor.data_ptr(),
+        tensor.device,
+        tensor.dtype,
+        tensor.shape,
+        tensor.stride(),
+        tensor.is_conj(),
+        tensor.is_neg(),
+    )
 
 
 def _exact(name: str, tensor: Tensor) -> tuple[Entry, bytes]:
@@ -117,9 +140,9 @@ def _exact(name: str, tensor: Tensor) -> tuple[Entry, bytes]:
 def _quantized(name: str, tensor: Tensor, record: Record, coder_name: str) -> tuple[Entry, bytes]:
     coder: Coder = lookup("coder", coder_name).load()
     codebook = from_record({key: value.cpu() if isinstance(value, Tensor) else value for key, value in record.items()})
+    table = records.encode(codebook)
     kept = to_indices(tensor, codebook)
     coded = coder.encode(kept, codebook.size)
-    table = records.encode(codebook)
     blob = table + coded.positions + coded.indices
     entry = Quantized(
         name,
@@ -133,10 +156,3 @@ def _quantized(name: str, tensor: Tensor, record: Record, coder_name: str) -> tu
         checksum=zlib.crc32(blob),
     )
     return entry, blob
-
-
-def _check_metadata(metadata: Mapping[str, Any] | None) -> None:
-    try:
-        json.dumps(dict(metadata or {}), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ArtifactError(f"the metadata is not a mapping that JSON can hold ({error})") from None

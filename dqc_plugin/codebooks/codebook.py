@@ -40,7 +40,7 @@ class Codebook(Protocol):
 def from_record(record: Mapping[str, Any]) -> Codebook:
     """The codebook of a record that ``to_record`` made; further keys in it are left alone.
 
-    Raises ConfigError for an unknown family or a missing key.
+    Raises ConfigError for an unknown family, a missing key or a value of the wrong type.
     """
     from dqc_plugin.codebooks.power_of_two import PowerOfTwo
     from dqc_plugin.codebooks.shared_values import SharedValues
@@ -53,6 +53,8 @@ def from_record(record: Mapping[str, Any]) -> Codebook:
         codebook: Codebook = families[family].from_record(record)
     except KeyError as missing:
         raise ConfigError(f"the record of a {family} codebook lacks {missing}") from None
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ConfigError(f"the record of a {family} codebook holds what it cannot be made of ({error})") from None
     return codebook
 
 

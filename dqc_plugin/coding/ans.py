@@ -45,15 +45,14 @@ def encode(kept: KeptIndices, codebook_size: int, plan: Plan) -> Coded | None:
     values = ans_values.encode(indices, counts, codebook_size, plan.form, plan.span, _tail(kept, plan))
     if values is None:
         return None
-    coded = Coded(*ans_positions.encode(places, counts, plan.order, values))
-    return coded if _can_stand_for(coded, kept.size) else None
+    return _believable(Coded(*ans_positions.encode(places, counts, plan.order, values)), kept.size)
 
 
 def encode_values(kept: KeptIndices, codebook_size: int, plan: Plan, positions: bytes) -> Coded | None:
     """The same with positions of ``positions.py``, for weights in their own order."""
     counts, tail = [len(kept.indices)], _tail(kept, replace(plan, order=Whole(kept.size)))
     values = ans_values.encode(kept.indices, counts, codebook_size, plan.form, 1, tail)
-    return None if values is None else Coded(ans_heads.around_plain(positions), values)
+    return None if values is None else _believable(Coded(ans_heads.around_plain(positions), values), kept.size)
 
 
 def are_in(positions: bytes) -> bool:
@@ -115,6 +114,10 @@ def _positions(found: Found) -> NDArray[np.int64] | None:
 def _ascending(found: Found) -> NDArray[np.int64] | None:
     positions = _positions(found)
     return None if positions is None else np.sort(positions)
+
+
+def _believable(coded: Coded, size: int) -> Coded | None:
+    return coded if _can_stand_for(coded, size) else None
 
 
 def _can_stand_for(coded: Coded, size: int) -> bool:

@@ -197,7 +197,8 @@ class Decoder:
     def finish(self) -> tuple[bytes, Data]:
         """The payload, and what comes after the stream."""
         rest = self._data[WORD_BYTES * self._next :]
-        if self._bare and (rest or int(self._states[0]) != 1):
+        is_end = not rest and int(self._states[0]) == 1 if self._bare else bool((self._states >= _LOWEST).all())
+        if not is_end:
             raise ArtifactError("an ANS stream does not end where it should")
         return (b"" if self._bare else _payload(self._states)), rest
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dqc_plugin.artifact import load
 from dqc_plugin.errors import ExportError
+from dqc_plugin.replacing import replacing
 
 Inputs = Tensor | tuple[Tensor, ...]
 
@@ -50,18 +51,15 @@ def export_onnx(model: nn.Module, inputs: Inputs, out: str | Path) -> Path:
 
 def _replaced(path: Path, write: Callable[[Path], None]) -> Path:
     """The path, written beside and renamed: a kill leaves the old file or the new one."""
-    beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.touch()  # torch and safetensors have errors of their own for a folder that takes no files
-        mode = beside.stat().st_mode
-        write(beside)
-        beside.chmod(mode)  # safetensors' are for their owner alone
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.touch()  # torch and safetensors have errors of their own for a folder that takes no files
+            mode = beside.stat().st_mode
+            write(beside)
+            beside.chmod(mode)  # safetensors' are for their owner alone
     except OSError as error:
         raise ExportError(f"{path}: cannot write: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

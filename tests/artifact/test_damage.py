@@ -303,6 +303,8 @@ def test_hostile_indexes() -> None:
         (b"\x03[1]\x00", "metadata is not a mapping"),
         (b"\x01{\x00", "metadata is not JSON"),
         (b"\xa0\x8d\x06" + deep + b"\x00", "metadata is not JSON"),
+        (b'\x0b{"a":1e999}\x00', "metadata is not JSON"),
+        (b'\x09{"a":NaN}\x00', "metadata is not JSON"),
         (b"\x00\x01\x01a\x02\x00", "does not come before it"),
         (b"\x00\x01\x01a\x05", "unknown kind"),
         (b"\x00\x01\x01a\x00\x63\x00\x00", "unknown dtype"),

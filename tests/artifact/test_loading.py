@@ -50,6 +50,13 @@ def test_a_model_that_does_not_fit_is_left_alone(saved: Path, change: object, me
         assert_same(other.state_dict(), before)
 
 
+def test_a_model_of_lazy_layers_that_never_ran(saved: Path) -> None:
+    other = Small()
+    other.conv = nn.LazyConv2d(3, 3)
+    with pytest.raises(ArtifactError, match="conv.weight of the model has no shape yet; run the model once"):
+        load(saved, into=other)
+
+
 def test_long_lists_of_names_are_cut(saved: Path) -> None:
     with pytest.raises(ArtifactError, match=r"the model has no conv.bias, .* and 2 more$"):
         load(saved, into=nn.Linear(2, 2))

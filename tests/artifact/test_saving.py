@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,19 @@ from dqc_plugin.codebooks import PowerOfTwo
 from dqc_plugin.errors import ArtifactError, DQCError
 
 CODEBOOK = PowerOfTwo(3, True, torch.tensor(0.5))
+EIGHT_BITS = torch.tensor([1.0, 2.0]).to(torch.float8_e4m3fn)
 PER_CHANNEL = PowerOfTwo(3, True, torch.tensor([0.5, 0.25]))
+
+
+def _nested(depth: int) -> dict[str, object]:
+    content: object = 0
+    for _ in range(depth):
+        content = [content]
+    return {"a": content}
+
+
+def _shared(values: object) -> dict[str, object]:
+    return {"codebook": "shared_values", "values": values}
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path, network: Network, file: Path) -> None:
@@ -111,6 +124,13 @@ def test_latent_weights_are_refused(tmp_path: Path, model: nn.Module) -> None:
         ({"a": torch.zeros(2, device="meta")}, {}, "a: only dense tensors with memory"),
         ({"a": torch.zeros(2, 2).to_sparse()}, {}, "a: only dense tensors with memory"),
         ({"a\x1b[2J": torch.zeros(2)}, {}, "names in files must be printable"),
+        ({1: torch.zeros(2)}, {}, "a tensor has the name 1; names must be text"),
+        ({"a": nn.LazyLinear(3).weight}, {}, "a has no values yet; run the network once"),
+        ({"a": torch.zeros([1] * 65).half()}, {}, "a tensor of 65 dimensions; files hold at most 64"),
+        ({"a": torch.zeros(2)}, {"": {"a": None}}, "a: its codebook .* is NoneType, not a mapping"),
+        ({"a": torch.ones(2)}, {"": {"a": _shared([1, 2])}}, "a: a codebook is not of floats but of int64"),
+        ({"a": torch.ones(2)}, {"": {"a": _shared(EIGHT_BITS)}}, "a: the record .* holds what it cannot be made of"),
+        ({"a": torch.ones(2)}, {"": {"a": CODEBOOK.to_record() | {"bits": "x"}}}, "a: the record .* cannot be made of"),
     ],
 )
 def test_what_cannot_be_stored(tmp_path: Path, tensors: dict, calibration: dict, message: str) -> None:
@@ -118,7 +138,7 @@ def test_what_cannot_be_stored(tmp_path: Path, tensors: dict, calibration: dict,
         save(tmp_path / "x.dqc", tensors, calibration)
 
 
-@pytest.mark.parametrize("metadata", [{"a": {1, 2}}, {"a": float("nan")}, 3])
+@pytest.mark.parametrize("metadata", [{"a": {1, 2}}, {"a": float("nan")}, 3, {"a": "\ud800"}, _nested(2000)])
 def test_metadata_that_json_cannot_hold(tmp_path: Path, metadata: object) -> None:
     with pytest.raises(ArtifactError, match="metadata is not a mapping that JSON can hold"):
         save(tmp_path / "x.dqc", {}, {}, metadata=metadata)  # type: ignore[arg-type]
@@ -129,9 +149,34 @@ def test_an_unknown_coder_is_named(tmp_path: Path, network: Network) -> None:
         save(tmp_path / "x.dqc", network.tensors, network.calibration, coder="hufman")
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="no/x.dqc: cannot be written"):
-        save(tmp_path / "no" / "x.dqc", {}, {})
+@pytest.mark.parametrize("name", ["no/x.dqc", "file/x.dqc", "x" * 300, "", "a\0b"])
+def test_a_path_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match=r"cannot be written \(.+\)"):
+        save(name, {}, {})
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    assert load(save(tmp_path / ("x" * 250 + ".dqc"), {"a": torch.ones(2)}, {}))["a"].sum() == 2
+
+
+def test_threads_may_write_the_same_file(tmp_path: Path, network: Network) -> None:
+    def write(count: int) -> Path:
+        return save(tmp_path / "x.dqc", {"a": torch.ones(count)}, {})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(1, 101)))
+    assert 1 <= len(load(tmp_path / "x.dqc")["a"]) <= 100
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_views_that_negate_are_no_second_names(tmp_path: Path) -> None:
+    numbers = torch.tensor([1 + 2j, 3 - 4j])
+    tensors = {"a": numbers, "b": numbers.conj(), "c": numbers.imag, "d": numbers.conj().imag}
+    found = load(save(tmp_path / "x.dqc", tensors, {}))
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(found[name], tensor.resolve_conj().resolve_neg(), rtol=0, atol=0)
 
 
 class _Lazy(Mapping[str, torch.Tensor]):

@@ -230,6 +230,25 @@ def test_a_tensor_that_costs_nothing_takes_bytes_all_the_same() -> None:
     _assert_same(best.decode(coded, 5_000_000, 1, 31), kept)
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    shape=st.sampled_from([(200, 200), (20_000,), (3, 70_000), (64, 64, 3, 3)]),
+    kept=st.sampled_from([1, 30, None]),
+    odd=st.sampled_from([0, 1, 10]),
+    codewords=st.sampled_from([2, 7, 31]),
+    seed=st.integers(0, 2**31),
+)
+def test_tensors_of_nearly_one_codeword_come_back(
+    shape: tuple[int, ...], kept: int | None, odd: int, codewords: int, seed: int
+) -> None:
+    rng, size = np.random.default_rng(seed), math.prod(shape)
+    positions = None if kept is None else np.sort(rng.choice(size, kept, replace=False))
+    indices = np.full(size if kept is None else kept, codewords - 1, np.uint8)
+    indices[rng.integers(0, len(indices), odd)] = rng.integers(0, codewords, odd)
+    some = KeptIndices(size, positions, indices, shape)
+    _assert_same(best.decode(best.encode(some, codewords), size, len(indices), codewords), some)
+
+
 def test_the_registry_has_it() -> None:
     assert lookup("coder", "best").load() is best
 

@@ -116,6 +116,13 @@ def test_a_bare_stream_must_end_at_one() -> None:
         _decode_any(low, data + b"more", segment, 1, True)
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 16])
+def test_a_stream_of_zeros_is_an_error(lanes: int) -> None:
+    segment = _segment(np.random.default_rng(0), 100)
+    with pytest.raises(ArtifactError, match="does not end where it should"):
+        _decode_any(bytes(4 * lanes), bytes(4 * lanes + 400), segment, lanes, False)
+
+
 @settings(deadline=None, max_examples=200)
 @given(noise=st.binary(min_size=8, max_size=200), lanes=st.sampled_from([1, 2, 16]), bare=st.booleans())
 def test_noise_decodes_to_symbols_of_the_alphabet_or_an_error(noise: bytes, lanes: int, bare: bool) -> None:
