@@ -56,7 +56,7 @@ def import_attribute(path: str) -> Any:
         raise RegistryError(f"{path!r} is not of the form package.module:attribute")
     try:
         found = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:  # whatever the user's module does
         raise RegistryError(f"cannot import {module_name!r} for {path!r}: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):

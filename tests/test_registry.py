@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dqc_plugin import register
@@ -41,6 +43,13 @@ def test_an_unknown_name_names_the_nearest() -> None:
         lookup("pruner", "levle")
     with pytest.raises(RegistryError, match="unknown kind 'quantiser'; did you mean 'quantizer'"):
         lookup("quantiser", "dqc")  # type: ignore[arg-type]
+
+
+def test_a_module_that_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_module.py").write_text("def (:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RegistryError, match=r"cannot import 'broken_module' .*broken_module.py, line 1"):
+        import_attribute("broken_module:x")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,9 @@ def compare(
         console = Console(width=_PIPED_WIDTH)
     failed: list[str] = []
     command = f"dqc {shlex.join(sys.argv[1:])}"
+    families = [path for path in what if not path.is_dir() and path.suffix in (".yml", ".yaml")]
+    if families and len(what) > 1:
+        raise ConfigError(f"{families[0]}: a family is compared by itself; give it alone, or run folders alone")
     if len(what) == 1 and not what[0].is_dir():
         family = load_family(what[0], set or [])
         folder = out or Path("runs") / family.name

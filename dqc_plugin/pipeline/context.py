@@ -18,7 +18,7 @@ from dqc_plugin.pipeline.folder import RunFolder
 from dqc_plugin.pipeline.losses import OutputLoss
 from dqc_plugin.pipeline.processes import ALONE, Processes
 from dqc_plugin.pipeline.reporter import Reporter
-from dqc_plugin.schedule import Schedule, TrainSettings
+from dqc_plugin.schedule import Schedule, TrainSettings, build_model
 
 _EVALUATION_BATCH = 500
 Metric = Callable[[nn.Module, Iterable[Batch]], float]
@@ -94,13 +94,12 @@ def model_factory(schedule: Schedule, model: nn.Module | None, device: torch.dev
     if model is not None:
         pristine = copy.deepcopy(model)
         return lambda: _placed(copy.deepcopy(pristine), schedule, device)
-    spec = schedule.model
-    if spec is None:
+    if schedule.model is None:
         raise ConfigError("no model: give one in the schedule (model: lenet5) or to run(..., model=...)")
 
     def build() -> nn.Module:
         torch.manual_seed(schedule.seed)
-        return _placed(spec.factory()(**spec.arguments), schedule, device)
+        return _placed(build_model(schedule), schedule, device)
 
     return build
 

@@ -25,12 +25,11 @@ class RunFolder:
     """The files of one run. Each is written beside and renamed, so that a kill leaves the old one or the new one."""
 
     def __init__(self, path: Path, schedule: Schedule) -> None:
-        self.path = path
+        self.path, self._schedule = path, schedule
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path}: cannot make the run folder: {error.strerror}") from None
-        self._require_same_schedule(schedule)
 
     @property
     def records_path(self) -> Path:
@@ -46,13 +45,19 @@ class RunFolder:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Nobody else runs in this folder meanwhile; a killed process lets go of it. FolderInUse if somebody does."""
+        """Nobody else runs in this folder meanwhile; a killed process lets go of it.
+
+        Raises FolderInUse if somebody does, RunError if the folder holds a run of another schedule.
+        """
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise FolderInUse(f"{self.path}: another process runs here; wait for it, or choose another --out") from None
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
         try:
+            self._claim()
             yield
         finally:
             lock.release()
@@ -61,11 +66,17 @@ class RunFolder:
         """All records; a last line that a kill cut off is dropped."""
         if not self.records_path.exists():
             return []
-        lines = self.records_path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            lines = self.records_path.read_text(encoding="utf-8").split("\n")
+            records: list[dict[str, Any]] = [json.loads(line) for line in lines[:-1]]
+        except (OSError, ValueError):
+            raise _damaged(self.records_path) from None
+        if not all(isinstance(record, dict) and record.keys() >= {"event", "stage"} for record in records):
+            raise _damaged(self.records_path)
+        return records
 
     def add_record(self, record: Mapping[str, Any]) -> None:
-        with self.records_path.open("a", encoding="utf-8") as file:
+        with _writing(self.records_path), self.records_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def keep_records(self, wanted: list[dict[str, Any]]) -> None:
@@ -92,39 +103,67 @@ class RunFolder:
 
     def keep_checkpoint(self, path: Path, content: dict[str, Any]) -> None:
         """Write tensors and plain data atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        torch.save(content, partial)
-        partial.replace(path)
+        with _written(path) as partial:
+            torch.save(content, partial)
 
     def forget_checkpoint(self, path: Path) -> None:
         """Remove a checkpoint that is no longer needed, if it is there."""
         path.unlink(missing_ok=True)
 
-    def _require_same_schedule(self, schedule: Schedule) -> None:
-        kept = self.path / "schedule.json"
-        if not kept.exists():
-            document = {"digest": schedule.digest(), "schedule": schedule.canonical()}
-            write_atomically(kept, json.dumps(document, indent=2).encode())
-            return
-        try:
-            before = json.loads(kept.read_text(encoding="utf-8"))
-        except ValueError:
-            raise RunError(f"{kept}: damaged; delete the folder or choose another with --out") from None
-        if before["digest"] != schedule.digest():
+    def _claim(self) -> None:
+        """Note the schedule; RunError if one of another is begun here."""
+        kept, schedule = self.path / "schedule.json", self._schedule
+        before = _read_document(kept) if kept.exists() else None
+        if before is not None and before["digest"] != schedule.digest() and self._is_begun():
             changes = "\n".join(f"  {line}" for line in differences(before["schedule"], schedule.canonical()))
             raise RunError(
                 f"{self.path} holds a run of another schedule:\n{changes}\n"
                 "choose another folder with --out, or delete this one to start again"
             )
+        if before is None or before["digest"] != schedule.digest():
+            document = {"digest": schedule.digest(), "schedule": schedule.canonical()}
+            write_atomically(kept, json.dumps(document, indent=2).encode())
+
+    def _is_begun(self) -> bool:
+        """True if an epoch or a stage is finished."""
+        return self.records_path.exists() or any((self.path / "checkpoints").glob("*"))
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise _damaged(path) from None
+    if not isinstance(document, dict) or not document.keys() >= {"digest", "schedule"}:
+        raise _damaged(path)
+    return document
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(f"{path}: damaged; delete the folder or choose another with --out")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # RuntimeError: torch's, of a full disk
+        raise RunError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        yield partial
+        partial.replace(path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file beside and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    """Write a file beside and rename it. RunError if that cannot be."""
+    with _written(path) as partial:
+        partial.write_bytes(content)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

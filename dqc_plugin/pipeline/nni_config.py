@@ -36,6 +36,8 @@ def compressor_from_config(
     """
     where, content = _read(config)
     kind = _kind(content, where)
+    if model is None and after is None:
+        raise ConfigError(f"{where}: give a model, or after=, the compressor to follow")
     build = lookup(kind, str(content[kind])).load()
     if after is not None:
         build = _follower(build, where)

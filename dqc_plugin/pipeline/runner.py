@@ -25,17 +25,26 @@ from dqc_plugin.pipeline.context import (
 )
 from dqc_plugin.pipeline.environment import describe_environment
 from dqc_plugin.pipeline.evaluate import Batch, accuracy
-from dqc_plugin.pipeline.folder import load_checkpoint
+from dqc_plugin.pipeline.fits import require_fit
 from dqc_plugin.pipeline.follower import open_folder
 from dqc_plugin.pipeline.losses import OutputLoss
 from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.processes import joined
 from dqc_plugin.pipeline.quiet import quiet_nni
 from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.pipeline.resume import forget_repeated_work, last_finished
 from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
-from dqc_plugin.schedule import CoderStage, PrunerStage, QuantizerStage, Schedule, TrainStage, load_schedule, resolve
+from dqc_plugin.schedule import (
+    CoderStage,
+    PrunerStage,
+    QuantizerStage,
+    Schedule,
+    TrainStage,
+    load_schedule,
+    resolve,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ def run(
     make_model = model_factory(checked, model, device)
     resolve(checked, make_model())
     training, evaluation = _data(checked, device, train_loader, eval_loader)
+    if model is None and train_loader is None and loss is None:
+        require_fit(checked, make_model(), evaluation)
     path = Path(out) if out is not None else Path("runs") / checked.name
     with joined(device) as processes, quiet_nni(), open_folder(path, checked, processes) as folder:
         context = Context(
@@ -126,8 +137,8 @@ def _data(
 
 def _run_stages(context: Context) -> RunResult:
     stages, folder = context.schedule.stages, context.folder
-    state, first = _finished(context)
-    _forget_repeated_work(context, first)
+    state, first = last_finished(context)
+    forget_repeated_work(context, first)
     context.processes.wait()
     for number in range(first, len(stages)):
         started = time.perf_counter()
@@ -141,30 +152,6 @@ def _run_stages(context: Context) -> RunResult:
     if not files:
         folder.keep_weights(model.state_dict())
     return RunResult(folder.path, files[0] if files else None, folder.records(), model)
-
-
-def _finished(context: Context) -> tuple[NetworkState, int]:
-    """The network after the last finished stage, and the number of the next one."""
-    for number in reversed(range(len(context.schedule.stages))):
-        saved = load_checkpoint(context.folder.end_of_stage(number))
-        if saved is not None:
-            return NetworkState.from_checkpoint(saved, context.device), number + 1
-    return NetworkState(cpu_weights(context.make_model())), 0
-
-
-def _forget_repeated_work(context: Context, first: int) -> None:
-    """Drop records of epochs that a kill left without a checkpoint."""
-    records = context.folder.records()
-    saved = load_checkpoint(context.folder.epoch_of_stage(first))
-    epochs = int(saved["epochs_done"]) if saved else 0
-    kept = [
-        record
-        for record in records
-        if record["stage"] < first
-        or (record["stage"] == first and record["event"] == "epoch" and record["epoch"] <= epochs)
-    ]
-    if kept != records:
-        context.folder.keep_records(kept)
 
 
 def _run_stage(context: Context, number: int, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:

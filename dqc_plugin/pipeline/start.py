@@ -24,6 +24,8 @@ def starting_weights(path: Path, like: dict[str, Tensor]) -> dict[str, Tensor]:
         if weights[name].shape != expected.shape:
             found, wanted = list(weights[name].shape), list(expected.shape)
             raise RunError(f"{path}: {name} has shape {found}, the model wants {wanted}")
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise RunError(f"{path}: {name} holds NaN or infinity")
     for name in weights.keys() - like.keys():
         raise RunError(f"{path}: the model has no entry {name!r}{did_you_mean(name, like)}")
     return {name: weights[name].to(expected.dtype) for name, expected in like.items()}

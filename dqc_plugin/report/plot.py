@@ -168,6 +168,8 @@ def label_sizes(axes: Axes) -> None:
 
 def save_figure(figure: Any, path: Path, ending: str) -> Path:
     """Write a figure under the path's name with this ending; RunError if that cannot be."""
+    if not path.name:
+        raise RunError(f"{str(path)!r} names no file for the figure")
     target = path.with_suffix(ending) if path.suffix in (".png", ".svg") else path.with_name(path.name + ending)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,8 @@ def read_run(folder: Path, labels: Mapping[str, str] | None = None, digest: str 
     if digest is not None and not (folder / "schedule.json").exists():
         return None
     document = _read_json(folder / "schedule.json")
+    if not document.keys() >= {"schedule", "digest"}:
+        raise _damaged(folder / "schedule.json")
     schedule = document["schedule"]
     if digest not in (None, document["digest"]):
         raise RunError(f"{folder} holds a run of another schedule; choose another --out, or delete it to run it again")
@@ -114,6 +116,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise RunError(f"{path.parent}: is not a run folder: it has no {path.name}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise _damaged(path)
     return content
 
 
@@ -122,6 +126,13 @@ def _read_records(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
     except ValueError as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
+    if not all(isinstance(record, dict) and record.keys() >= {"event", "stage"} for record in records):
+        raise _damaged(path)
+    return records
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(f"{path}: damaged; delete the folder and run it again")

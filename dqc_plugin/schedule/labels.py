@@ -22,9 +22,11 @@ def with_labels(schedule: Schedule, labels: Mapping[str, str]) -> Schedule:
 def _labelled(stage: Stage, labels: Mapping[str, str]) -> Stage:
     if not isinstance(stage, TrainStage) or stage.checkpoint is None:
         return stage
-    problems = Problems(stage.origin)
+    problems, keys = Problems(stage.origin), (*stage.origin.root, "train", "checkpoint")
     for axis in AXIS.findall(stage.checkpoint):
         if axis not in labels:
-            problems.add(("train", "checkpoint"), f"{{{axis}}} names no axis of the matrix{did_you_mean(axis, labels)}")
+            problems.add(keys, f"{{{axis}}} names no axis of the matrix{did_you_mean(axis, labels)}")
+    if set(AXIS.sub("", stage.checkpoint)) & set("{}"):
+        problems.add(keys, f"{stage.checkpoint!r} has a brace without its partner")
     problems.raise_if_any()
     return stage.model_copy(update={"checkpoint": AXIS.sub(lambda match: labels[match[1]], stage.checkpoint)})

@@ -8,6 +8,7 @@ from typing import Any
 
 from dqc_plugin.schedule.document import plain
 from dqc_plugin.schedule.include import read_with_includes
+from dqc_plugin.schedule.labels import with_labels
 from dqc_plugin.schedule.model import Schedule
 from dqc_plugin.schedule.overrides import apply_overrides
 from dqc_plugin.schedule.problems import Origin, Problems
@@ -24,9 +25,9 @@ def load_schedule(source: Path | str | Mapping[str, Any], overrides: Sequence[st
     data, origin = read_source(source, overrides)
     if isinstance(data, dict) and "matrix" in data:
         problems = Problems(origin)
-        problems.add(("matrix",), "makes this a family of schedules: load it with load_family, run it with dqc compare")
+        problems.add(("matrix",), "makes this a family of schedules: run it with dqc compare (in Python: load_family)")
         problems.raise_if_any()
-    return read_schedule(data, origin)
+    return with_labels(read_schedule(data, origin), {})
 
 
 def read_source(source: Path | str | Mapping[str, Any], overrides: Sequence[str]) -> tuple[Any, Origin]:

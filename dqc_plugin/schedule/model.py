@@ -14,6 +14,8 @@ from dqc_plugin.schedule.settings import Frozen
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import Placed, Stage
 
+_MOST_THREADS = 1024  # of some thousands operating systems refuse to start more, or torch crashes
+
 
 def _file_safe(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -34,9 +36,9 @@ class Header(Frozen):
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(_file_safe)]
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=(1 << 32) - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=_MOST_THREADS)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
     compile: bool = False

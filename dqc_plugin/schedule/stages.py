@@ -13,11 +13,14 @@ from dqc_plugin.schedule.problems import Origin
 from dqc_plugin.schedule.settings import Frozen, TrainSettings
 
 SKIP = "skip"
+_OF_THE_FOLDER = ("schedule.json", "environment.json", "records.jsonl", "model.safetensors", "checkpoints")
 
 
 def _plain_file_name(file: str) -> str:
     if file in ("", ".", "..") or PureWindowsPath(file).name != file:
         raise ValueError(f"must be a plain file name such as 'net.dqc', for the run folder, not {file!r}")
+    if file.startswith(".") or file.lower() in _OF_THE_FOLDER:
+        raise ValueError(f"must be another name than {file!r}, which the run folder has for its own files")
     return file
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nni.common.hpo_utils import validate_search_space
 from nni.experiment.config import ExperimentConfig
+from nni.experiment.config.utils import training_service_config_factory
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
@@ -16,6 +18,7 @@ from dqc_plugin.schedule.keys import keep_known
 from dqc_plugin.schedule.problems import Origin, Problems
 from dqc_plugin.schedule.settings import Frozen
 from dqc_plugin.schedule.validate import validate
+from dqc_plugin.schedule.wording import shown
 from dqc_plugin.search.aim import Aim
 
 _CAMEL = ExperimentConfig.__dataclass_fields__
@@ -95,7 +98,11 @@ def load_search(file: Path) -> SearchConfig:
         problems.add((), "nothing may vary: write bits: [2, 3, 4], zero: [true, false], sparsity, or a searchSpace")
     if "maxTrialNumber" not in data:
         problems.add((), "maxTrialNumber is required: how many trials")
+    for key in {"maxTrialNumber", "trialConcurrency"} & data.keys():
+        _check_count(key, data[key], problems)
+    _check_platform(data.get("trainingService"), problems)
     _check_tuner(data.get("tuner"), problems)
+    _check_space(data, problems)
     problems.raise_if_any()
     assert keys is not None
     nni = {key: value for key, value in data.items() if key in of_nni}
@@ -109,6 +116,44 @@ def _expanded(key: str, value: Any) -> Any:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
+
+
+def _check_count(key: str, value: Any, problems: Problems) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problems.add((key,), f"must be a whole number from 1, not {shown(value)}")
+
+
+def _check_platform(service: Any, problems: Problems) -> None:
+    for given in service if isinstance(service, list) else [service] if service is not None else []:
+        platform = given.get("platform") if isinstance(given, dict) else None
+        try:
+            training_service_config_factory(platform)
+        except ValueError:
+            problems.add(("trainingService",), f"{shown(platform)} is no platform of NNI, such as local or remote")
+
+
+def _check_space(data: Mapping[str, Any], problems: Problems) -> None:
+    """NNI logs what is wrong with a space and goes on; here it is an error."""
+    space, tuner = data.get("searchSpace"), data.get("tuner")
+    if space is None:
+        return
+    is_ours = "advisor" not in data and (not isinstance(tuner, dict) or tuner.get("name") == "MixedPrecision")
+    try:
+        validate_search_space(_without_choices(space), ["choice"] if is_ours else None, raise_exception=True)
+    except ValueError as error:
+        hint = "; without a tuner: of NNI's, parameters can be of _type: choice alone" if is_ours else ""
+        problems.add(("searchSpace",), f"{error}{hint}")
+
+
+def _without_choices(space: Any) -> Any:
+    """The entries that NNI checks; what a choice is between may be any value of a schedule."""
+    if not isinstance(space, dict):
+        return space
+    return {name: entry for name, entry in space.items() if not _is_choice(entry)}
+
+
+def _is_choice(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("_type") == "choice" and bool(entry.get("_value"))
 
 
 _MAXIMIZES_ANYWAY = ("Random", "GridSearch", "MixedPrecision")

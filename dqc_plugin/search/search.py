@@ -61,8 +61,8 @@ def run_search(
     where ``resume`` is not set; RunError if the search dies, hangs or no trial succeeds.
     """
     full, base = _schedules(config)
-    for setup in _uniform(config.keys):
-        trial_schedule(base, setup)
+    for setup in (*_uniform(config.keys), _example(config, base)):
+        trial_schedule(base, setup)  # for what is wrong with it, before anything is trained
     _claim(folder, config, base, resume)
     profile = measure_sensitivity(base, _widths(config.keys), out=folder / _TRIALS / START, reporter=reporter)
     write_atomically(folder / _PROFILE, json.dumps(asdict(profile), indent=2).encode())
@@ -166,6 +166,12 @@ def _uniform(keys: SearchKeys) -> list[dict[str, Any]]:
     return [{"bits": bits} for bits in (keys.bits.choices if keys.bits else ())]
 
 
+def _example(config: SearchConfig, base: Schedule) -> dict[str, Any]:
+    """A configuration of the search space: of each parameter the first value."""
+    space: SearchSpace = config.nni.get("searchSpace") or make_space(base, config.keys, None)
+    return {name: entry["_value"][0] for name, entry in space.items()}
+
+
 def _widths(keys: SearchKeys) -> tuple[int, ...]:
     return tuple(keys.bits.choices) if keys.bits else (2, 3, 4, 5, 8)
 
@@ -180,7 +186,6 @@ def _claim(folder: Path, config: SearchConfig, base: Schedule, resume: bool) -> 
         raise ConfigError(f"{folder}: holds another search; give --out another folder")
     if state.exists() and not resume:
         raise ConfigError(f"{folder}: this search is begun already; go on with --resume, or give --out another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(state, text.encode())
     write_atomically(folder / BASE, json.dumps(base.canonical(), indent=2).encode())
 

@@ -130,3 +130,5 @@ def test_errors(finished: Path) -> None:
     assert "holds a run of another schedule" in error
     _, error = dqc("compare", "runs", cwd=finished, code=1)
     assert "is not a run folder" in error
+    _, error = dqc("compare", "small.yml", "runs", cwd=finished, code=1)
+    assert "small.yml: a family is compared by itself" in error

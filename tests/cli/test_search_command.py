@@ -32,6 +32,7 @@ epochs: 1
 trialConcurrency: 2
 maxTrialNumber: 6
 """
+SPACE = SEARCH.replace("bits: [2, 3, 4]", "searchSpace: {{{}}}")
 
 
 def dqc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +70,17 @@ def test_a_search_leaves_the_best_file_and_schedule_and_repeats_no_trial(tmp_pat
         (SEARCH.replace("maxTrialNumber: 6", ""), "maxTrialNumber is required"),
         (SEARCH + "tuner: {name: TPE}\n", "write classArgs: {optimize_mode: maximize}"),
         (SEARCH.replace("quantizer: dqc", "quantizer: sqc"), "is quantizer: dqc, not sqc"),
+        (
+            SEARCH.replace("Number: 6", "Number: x"),
+            "search.yml:6: maxTrialNumber: must be a whole number from 1, not 'x'",
+        ),
+        (SEARCH.replace("Concurrency: 2", "Concurrency: 0"), "trialConcurrency: must be a whole number from 1, not 0"),
+        (SEARCH + "trainingService: {platform: foo}\n", "'foo' is no platform of NNI"),
+        (SEARCH.replace("bits: [2, 3, 4]", "bits: {choices: [2, 3], layers: [fc9]}"), "'fc9' matches no layer"),
+        (SPACE.format("stages.1.optimizer.lr: {_type: uniform, _value: [0.1, 1]}"), "choice alone"),
+        (SPACE.format("stages.1.optimizer.lr: {_type: chioce, _value: [0.1]}"), 'unsupported type "chioce"'),
+        (SPACE.format("stages.9.epochs: {_type: choice, _value: [1]}"), "searchSpace: 'stages.9.epochs'"),
+        (SPACE.format("stages.1.optimizer.lrr: {_type: choice, _value: [0.1]}"), "did you mean 'lr'?"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(search: str, text: str, tmp_path: Path) -> None:

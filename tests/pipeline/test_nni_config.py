@@ -52,6 +52,8 @@ def test_bad_configs(config: dict[str, Any], message: str) -> None:
 
 
 def test_bad_names_and_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give a model, or after="):
+        compressor_from_config({"quantizer": "dqc", "config_list": [LAYERS]}, None)
     with pytest.raises(RegistryError, match="unknown quantizer 'dcq'; did you mean 'dqc'"):
         compressor_from_config({"quantizer": "dcq", "config_list": [LAYERS]}, model())
     with pytest.raises(ConfigError, match="No such file"):

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import dqc_plugin
 from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.reporter import Reporter
+from dqc_plugin.report import read_run
 
 Mapping = dict[str, Any]
 
@@ -157,6 +159,77 @@ def test_a_finished_run_is_not_run_again(schedule: Mapping, tmp_path: Path) -> N
     written = first.file.stat().st_mtime_ns
     again = dqc_plugin.run(schedule, tmp_path)
     assert again.records == first.records and first.file.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("content", [None, b"", b"half of"])
+def test_a_file_that_is_gone_or_damaged_is_written_again(
+    schedule: Mapping, tmp_path: Path, content: bytes | None
+) -> None:
+    first = dqc_plugin.run(schedule, tmp_path)
+    assert first.file is not None
+    file, before = first.file, first.file.read_bytes()
+    trained = (tmp_path / "checkpoints" / "stage-2-end.pt").stat().st_mtime_ns
+    file.unlink() if content is None else file.write_bytes(content)
+    again = dqc_plugin.run(schedule, tmp_path)
+    assert file.read_bytes() == before and [record["stage"] for record in again.stages] == [0, 1, 2, 3]
+    assert (tmp_path / "checkpoints" / "stage-2-end.pt").stat().st_mtime_ns == trained
+
+
+def test_stages_without_a_record_are_run_again(schedule: Mapping, tmp_path: Path) -> None:
+    first = dqc_plugin.run(schedule, tmp_path)
+    records = tmp_path / "records.jsonl"
+    assert first.file is not None
+    before = first.file.read_bytes()
+    for kept in (0, 5):
+        records.write_text("".join(records.read_text().splitlines(keepends=True)[:kept]))
+        again = dqc_plugin.run(schedule, tmp_path)
+        assert [record["stage"] for record in again.stages] == [0, 1, 2, 3] and first.file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("records.jsonl", b"\xd7\xff\n"),
+        ("records.jsonl", b'{"a": 1}\n'),
+        ("records.jsonl", b"[]\n"),
+        ("schedule.json", b"[]"),
+        ("schedule.json", b"{}"),
+        ("schedule.json", b"\xd7"),
+    ],
+)
+def test_a_damaged_run_folder_is_an_error(schedule: Mapping, tmp_path: Path, name: str, content: bytes) -> None:
+    schedule["stages"] = schedule["stages"][:1]
+    dqc_plugin.run(schedule, tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RunError, match=f"{name}: damaged; delete the folder or choose another"):
+        dqc_plugin.run(schedule, tmp_path)
+    with pytest.raises(RunError, match=f"{name}: (damaged|cannot be read)"):
+        read_run(tmp_path)
+
+
+def test_a_folder_in_which_nothing_is_finished_takes_another_schedule(schedule: Mapping, tmp_path: Path) -> None:
+    schedule["stages"] = schedule["stages"][:1]
+    schedule["train"]["optimizer"]["lr"] = 1e12
+    with pytest.raises(RunError, match="lower the learning rate"):
+        dqc_plugin.run(schedule, tmp_path)
+    schedule["train"]["optimizer"]["lr"] = 0.05
+    assert dqc_plugin.run(schedule, tmp_path).stages
+
+
+def test_another_network_in_the_folder_is_an_error(schedule: Mapping, tmp_path: Path) -> None:
+    schedule["stages"] = schedule["stages"][:1]
+    dqc_plugin.run(schedule, tmp_path)
+    with pytest.raises(RunError, match="holds a run of another network; choose another folder"):
+        dqc_plugin.run(schedule, tmp_path, model=nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+
+
+def test_a_folder_that_takes_no_files(schedule: Mapping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(RunError, match=r"schedule.json: cannot be written: Read-only file system"):
+        dqc_plugin.run(schedule, tmp_path)
 
 
 def test_another_schedule_in_the_folder_is_an_error(schedule: Mapping, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import dqc_plugin
 from dqc_plugin.errors import ConfigError, RunError, ScheduleError
+from dqc_plugin.models import lenet300
 
 Mapping = dict[str, Any]
 
@@ -146,6 +147,23 @@ def test_missing_data_and_model_are_named(schedule: Mapping, tmp_path: Path) -> 
         dqc_plugin.run(schedule, tmp_path, train_loader=[])
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("lenet300", r"model: lenet300 cannot take the data's inputs, of shape \[1, 8, 8\]: mat1 and mat2"),
+        ("resnet20", r"model: resnet20 cannot take the data's inputs, of shape \[1, 8, 8\]: .* 3 channels"),
+        ({"name": "lenet300", "image_size": 8, "classes": 3}, "model: lenet300 has 3 outputs, but .* a class 9"),
+        ({"name": "lenet300", "image_size": 8, "classes": -1}, "model: 'lenet300' cannot be made: "),
+    ],
+)
+def test_a_network_that_does_not_fit_the_data(
+    schedule: Mapping, tmp_path: Path, model: str | Mapping, message: str
+) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        dqc_plugin.run({**schedule, "model": model}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_diverging_loss_is_an_error(schedule: Mapping, tmp_path: Path) -> None:
     schedule["train"]["optimizer"]["lr"] = 1e12
     with pytest.raises(RunError, match=r"stages\[0\]: the loss is .* in epoch 1; lower the learning rate"):
@@ -157,6 +175,7 @@ def test_a_diverging_loss_is_an_error(schedule: Mapping, tmp_path: Path) -> None
     [
         ({"fc9": torch.zeros(2)}, "no entry 'fc1.weight'"),
         (None, "no such file"),
+        ({name: value / 0 for name, value in lenet300(image_size=8).state_dict().items()}, "holds NaN or infinity"),
     ],
 )
 def test_bad_checkpoints(schedule: Mapping, tmp_path: Path, content: dict[str, Tensor] | None, message: str) -> None:

@@ -136,9 +136,17 @@ def no_model() -> dict[str, int]:
     return {}
 
 
+def broken() -> float:
+    return 1 / 0
+
+
 def test_a_schedule_without_a_model_and_a_factory_of_something_else(write: Write) -> None:
     text = "version: 1\nname: x\nstages: [{train: {epochs: 1}}]\n"
     with pytest.raises(ScheduleError, match=r"^x\.yml:1: model: is required here: a registered name such as lenet5"):
         build_model(load_schedule(write(text)))
     with pytest.raises(ScheduleError, match=r"^x\.yml:4: model: 'test_plan:no_model' gave a dict, not a torch module$"):
         build_model(load_schedule(write(text + "model: test_plan:no_model\n")))
+    with pytest.raises(
+        ScheduleError, match=r"^x\.yml:4: model: 'test_plan:broken' cannot be made: ZeroDivisionError: "
+    ):
+        build_model(load_schedule(write(text + "model: test_plan:broken\n")))

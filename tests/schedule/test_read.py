@@ -139,7 +139,7 @@ def test_the_good_one_is_good(write: Write, good: str) -> None:
             "name: a/b",
             "x.yml:2: name: must be letters, digits, '.', '_' and '-', since it names files, not 'a/b'",
         ),
-        ("version: 1", "version: 1\nthreads: 0", "x.yml:2: threads: must be at least 1, not 0"),
+        ("version: 1", "version: 1\nthreads: 0", "x.yml:2: threads: must be from 1 to 1024, not 0"),
         ("version: 1", "version: 1\ndevice: gpu", "x.yml:2: device: must be one of auto, cpu, cuda, not 'gpu'"),
         (
             "    sparsity: 0.9",
@@ -183,6 +183,18 @@ def test_the_good_one_is_good(write: Write, good: str) -> None:
             "- coder: huffman\n    file: ../a.dqc",
             "x.yml:19: stages[3].file: must be a plain file name such as 'net.dqc', for the run folder, not '../a.dqc'",
         ),
+        (
+            "- coder: huffman",
+            "- coder: huffman\n    file: records.jsonl",
+            "x.yml:19: stages[3].file: must be another name than 'records.jsonl', which the run folder has for its own "
+            "files",
+        ),
+        (
+            "data: digits",
+            "data: digits\nseed: 9999999999",
+            "x.yml:5: seed: must be from 0 to 4294967295, not 9999999999",
+        ),
+        ("data: digits", "data: digits\nthreads: 20000", "x.yml:5: threads: must be from 1 to 1024, not 20000"),
         (
             "data: digits",
             "data: {name: digits, validation: 1.5}",
@@ -392,7 +404,7 @@ def test_everything_wrong_is_told_at_once_by_line(complaint: Complaint) -> None:
         'x.yml:16: stages[2].layers["re:["]: is not a valid regular expression: '
         "unterminated character set at position 0",
         "x.yml:18: stages[4]: there is a coder already",
-        "--set seed=-1: seed: must be at least 0, not -1",
+        "--set seed=-1: seed: must be from 0 to 4294967295, not -1",
     ]
 
 
@@ -468,6 +480,9 @@ def test_a_checkpoint_starts_a_schedule_and_only_starts_it(write: Write, good: s
     first = load_schedule(path).stages[0]
     assert isinstance(first, TrainStage)
     assert (first.checkpoint, first.train.epochs) == ("net.safetensors", 0)
+    for name, said in (("{seed}", "{seed} names no axis of the matrix"), ("{seed", "has a brace without its partner")):
+        with pytest.raises(ScheduleError, match=rf"x.yml:9: stages\[0\].train.checkpoint: .*{said}"):
+            load_schedule(write(text.replace("net.safetensors", f"'net-{name}.safetensors'")))
     again = text.replace("  - pruner: agp", "  - train: {checkpoint: net.safetensors}\n  - pruner: agp")
     assert complaint(again) == [
         "x.yml:10: stages[1].train.checkpoint: a checkpoint can only start a schedule, in its first stage"
