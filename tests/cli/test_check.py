@@ -40,5 +40,5 @@ def test_a_row_for_each_layer_and_the_totals() -> None:
 
 
 def test_an_error_is_left_to_the_command() -> None:
-    with pytest.raises(ScheduleError, match=r"^--set seed=-1: seed: must be at least 0, not -1$"):
+    with pytest.raises(ScheduleError, match=r"^--set seed=-1: seed: must be from 0 to 4294967295, not -1$"):
         rows(str(SCHEDULES / "lenet5-prune-dqc-huffman.yml"), "--set", "seed=-1")
