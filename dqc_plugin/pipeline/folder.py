@@ -153,6 +153,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[Path]:
+    """Where to write what becomes ``path``; always the same, so that what a kill left is written over."""
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")

@@ -141,7 +141,7 @@ def _check_space(data: Mapping[str, Any], problems: Problems) -> None:
     try:
         validate_search_space(_without_choices(space), ["choice"] if is_ours else None, raise_exception=True)
     except ValueError as error:
-        hint = "; without a tuner: of NNI's, parameters can be of _type: choice alone" if is_ours else ""
+        hint = "; MixedPrecision takes _type: choice alone; for others name a tuner of NNI" if is_ours else ""
         problems.add(("searchSpace",), f"{error}{hint}")
 
 
