@@ -57,9 +57,9 @@ class Seed:
 def seeds(folder: Path) -> list[Seed]:
     """Small files: by every coder, tensors sparse and dense, with and without classes of rows and columns.
 
-    Also the golden files of forms that are read and not written any more.
+    Also the golden files of forms that are read and not written any more, and of kernels.
     """
-    files = sorted(GOLDEN.glob("v1-best-small-*.dqc"))
+    files = [*sorted(GOLDEN.glob("v1-best-small-*.dqc")), GOLDEN / "v2-kernels.dqc"]
     for coder in CODERS:
         for number, (tensors, calibration) in enumerate(_networks()):
             files.append(save(folder / f"{coder}{number}.dqc", tensors, calibration, coder=coder, metadata={"a": [1]}))

@@ -12,7 +12,8 @@ import struct
 import sys
 import zlib
 from bisect import bisect_right
-from itertools import accumulate, product
+from collections import Counter
+from itertools import accumulate, groupby, product, zip_longest
 from pathlib import Path
 
 DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64"]
@@ -174,7 +175,9 @@ def quantized(coder, kept, blobs, dtype, shape):
     tables, size = codebook(Cursor(blobs[0])), math.prod(shape)
     if not size:
         return []
-    if blobs[1] and blobs[1][0] >= 64:
+    if blobs[1] and blobs[1][0] in (96, 97, 98):
+        places, indices = by_kernels(Cursor(blobs[1]), blobs[2], size, kept, len(tables[0]))
+    elif blobs[1] and blobs[1][0] >= 64:
         places, indices = ans(Cursor(blobs[1]), blobs[2], size, kept, len(tables[0]))
     elif coder == "best" and blobs[2][:1] == b" ":
         places = positions(blobs[1], kept, size)
@@ -292,11 +295,11 @@ def table(cursor, alphabet):
     return to_slots([(LONG if is_long else SHORT)[code] for code in codes] + [0] * (alphabet - used))
 
 
-def to_slots(weights):
+def to_slots(weights, slots=SLOTS):
     used, total = sum(weight > 0 for weight in weights), sum(weights)
-    slots = [(weight > 0) + weight * (SLOTS - used) // total for weight in weights]
-    slots[weights.index(max(weights))] += SLOTS - sum(slots)
-    return slots
+    found = [(weight > 0) + weight * (slots - used) // total for weight in weights]
+    found[weights.index(max(weights))] += slots - sum(found)
+    return found
 
 
 def geometric(kept, size):
@@ -455,6 +458,104 @@ def by_neighbours(cursor, order, codewords):
         near[place] = sign, level
         found.append(codewords - 1 - magnitudes[level] if sign else magnitudes[level])
     return found
+
+
+class Turns:
+    """ANS in lanes that take turns."""
+
+    def __init__(self, data, lanes):
+        self.states = list(struct.unpack(f"<{lanes}I", data[: 4 * lanes]))
+        self.words = list(struct.unpack(f"<{len(data) // 2 - 2 * lanes}H", data[4 * lanes :]))[::-1]
+
+    def take(self, lane, slots):
+        starts, slot = [0, *accumulate(slots)], self.states[lane] % SLOTS
+        symbol = bisect_right(starts, slot) - 1
+        state = slots[symbol] * (self.states[lane] // SLOTS) + slot - starts[symbol]
+        self.states[lane] = state if state >= 1 << 16 else state << 16 | self.words.pop()
+        return symbol
+
+
+def by_kernels(head, values, size, kept, codewords):
+    is_masks, lines = head.byte() == 97, head.byte()
+    height, width = lines % 16 + 1, lines // 16 + 1
+    places = masks(head, size, kept, height, width) if is_masks else positions(head.rest(), kept, size)
+    return places, kernel_values(Cursor(values), list(places), codewords, height, width)
+
+
+def nibbles(cursor, count):
+    return [(number ^ 8) - 8 for number in unpack(cursor.take(-(-count // 2)), count, 4)]
+
+
+def tilted(slots, tilt):
+    return to_slots([count * LONG[min(max(89 + tilt * symbol, 1), 176)] for symbol, count in enumerate(slots)])
+
+
+def masks(cursor, size, kept, height, width):
+    """The places that the masks of kernels keep."""
+    area, columns = height * width, cursor.count()
+    mean = 64 * kept // (size // area)
+    of_row, of_column, *tells = nibbles(cursor, 2 + area + 2)
+    of_number, of_masks = table(cursor, area + 1), masks_of(height, width, tells)
+    stream, averages, found = Turns(cursor.rest(), 2), [mean] * columns, []
+    for kernel in range(size // area):
+        column = kernel % columns
+        if column == 0:
+            before = average = mean
+        tilt = of_row * (before - mean) + of_column * (averages[column] - mean) >> 7
+        number = stream.take(0, tilted(of_number, min(max(tilt, -16), 15)))
+        mask = of_masks[number][0][stream.take(1, of_masks[number][1])]
+        before, average = average, average + (64 * number - average >> 3)
+        averages[column] += 64 * number - averages[column] >> 3
+        found += [kernel * area + place for place in range(area) if mask >> place & 1]
+    return found
+
+
+def masks_of(height, width, tells):
+    """For each number of kept weights the masks, and their slots."""
+    area, values = height * width, {}
+    pairs = [(place, place - 1, tells[-2]) for place in range(area) if place % width]
+    pairs += [(place, place - width, tells[-1]) for place in range(width, area)]
+    for mask in range(1 << area):
+        values[mask] = sum(tells[place] for place in range(area) if mask >> place & 1)
+        values[mask] += sum(tell for one, other, tell in pairs if mask >> one & mask >> other & 1)
+    found = []
+    for number in range(area + 1):
+        of_number = [mask for mask in values if mask.bit_count() == number]
+        largest = max(values[mask] for mask in of_number)
+        weights = [LONG[max(176 + 3 * (values[mask] - largest), 1)] for mask in of_number]
+        found.append((of_number, [4 * slots for slots in to_slots(weights, SLOTS // 4)]))
+    return found
+
+
+def kernel_values(cursor, places, codewords, height, width):
+    """The indices of the weights at ascending places, by what is around in their kernels."""
+    area, slots = height * width, table(cursor, (codewords + 1) // 2)
+    slots = slots[: max(symbol for symbol, count in enumerate(slots) if count) + 1]
+    by_level, by_number, *of_signs = nibbles(cursor, 6)
+    stream, numbers, near, indices = Turns(cursor.rest(), 4), Counter(place // area for place in places), {}, {}
+    for which, lane in in_turns([place // area for place in places], 2048 // area):
+        kernel, place = divmod(places[which], area)
+        row, column = divmod(place, width)
+        around = [(row, column - 1), (row - 1, column), (row - 1, column - 1), (row - 1, column + 1)]
+        signs, levels = zip(*(near.get((kernel, *other), (0, 0)) for other in around), strict=True)
+        tilt = by_level * (levels[0] + levels[1]) + by_number * numbers[kernel] >> 2
+        magnitude = stream.take(lane, tilted(slots, min(max(tilt, -32), 31)))
+        logit = 112 * sum(tell * sign for tell, sign in zip(of_signs, signs, strict=True))
+        ones = 4 * SQUASH[min(max(logit, -2047), 2047) + 2047]
+        is_minus = stream.take(lane + 1, [ones, SLOTS - ones])
+        near[kernel, row, column] = 1 - 2 * is_minus, len(slots) - magnitude
+        indices[which] = magnitude if is_minus else codewords - 1 - magnitude
+    return [indices[which] for which in range(len(places))]
+
+
+def in_turns(kernels, of_block):
+    """The order in which weights of these kernels come, each with the first of its lanes."""
+    for _, weights in groupby(range(len(kernels)), lambda which: kernels[which] // of_block):
+        kinds = [], []
+        for which in weights:
+            kinds[kernels[which] % of_block % 2].append(which)
+        for both in zip_longest(*kinds):
+            yield from ((which, lane) for which, lane in zip(both, (0, 2), strict=True) if which is not None)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import ans, contexts, neighbours, positions, signs
+from dqc_plugin.coding import ans, contexts, kernels, neighbours, positions, signs
 from dqc_plugin.coding.coders import Coded, Decoded, KeptIndices, huffman
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.positions import come_in_runs
 
 _TRIED = 4  # plans: an estimate does not know all
+_BY_KERNELS = 1.01  # bytes that kernels may take over the fewest: they are decoded in a fraction of the time
 
 
 class BestCoder:
-    """ANS with tables by context, or what ``huffman`` does; and signs by their neighbours, where those are smaller.
+    """ANS with tables by context, or what ``huffman`` does; signs by their neighbours, where those are smaller; and a
 
-    In large tensors the smaller is told from histograms. Of what neighbours tell, and of weights that come in runs,
-    histograms say nothing: other tensors are encoded in each form.
+    convolution by its kernels, unless that takes over 1 % more. In large tensors the smaller is told from histograms.
+    Of what neighbours tell, and of weights that come in runs, histograms say nothing: other tensors, and kernels, are
+    encoded in each form.
     """
 
     def encode(self, kept: KeptIndices, codebook_size: int) -> Coded:
@@ -28,10 +30,12 @@ class BestCoder:
             return _smallest(kept, codebook_size, plans)
         plan, bits = plans[0]
         is_smaller = bits / 8 <= huffman.estimate(kept, codebook_size)
-        coded = ans.encode(kept, codebook_size, plan) if is_smaller else None
-        return coded or huffman.encode(kept, codebook_size)
+        coded = (ans.encode(kept, codebook_size, plan) if is_smaller else None) or huffman.encode(kept, codebook_size)
+        return _or_by_kernels(coded, kept, codebook_size)
 
     def decode(self, coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
+        if kernels.are_in(coded.positions):
+            return kernels.decode(coded, size, count, codebook_size)
         if ans.are_in(coded.positions):
             return ans.decode(coded, size, count, codebook_size)
         if neighbours.are_in(coded.indices):
@@ -50,7 +54,13 @@ def _smallest(kept: KeptIndices, codebook_size: int, plans: list[tuple[ans.Plan,
     forms = [plain, *(ans.encode(kept, codebook_size, plan) for plan, _ in tried)]
     of_forms = {plan.form: plan for plan, _ in tried}.values()
     forms += [ans.encode_values(kept, codebook_size, plan, plain.positions) for plan in of_forms]
-    return min((coded for coded in forms if coded), key=len)
+    smallest = min((coded for coded in forms if coded), key=len)
+    return _or_by_kernels(smallest, kept, codebook_size)
+
+
+def _or_by_kernels(coded: Coded, kept: KeptIndices, codebook_size: int) -> Coded:
+    by_kernels = kernels.encode(kept, codebook_size, lambda: huffman.encode(kept, codebook_size).positions)
+    return by_kernels if by_kernels and len(by_kernels) <= _BY_KERNELS * len(coded) else coded
 
 
 def _signs(indices: NDArray[np.uint8], codebook_size: int) -> NDArray[np.uint8]:

@@ -24,7 +24,8 @@ _CODES = (_SHORT, _LONG)
 _WIDTHS = (4, 8)
 # Or three bits stand for the step from one long code to the next, where neighbours are much alike.
 _STEPS = (-28, -14, -7, -2, 2, 7, 14, 28)
-_STEP_WIDTH, _FIRST_CODE, _LAST_CODE = 3, 89, 176
+OCTAVE_CODES, LAST_CODE = 8, 176
+_STEP_WIDTH, _FIRST_CODE = 3, 89
 _MIDDLES = [(step + after) / 2 for step, after in pairwise(_STEPS)]
 _STARTS = range(-4, 4)  # what the encoder tries to add to all codes but the first, in their eighths of a power of two
 _RARE = 0.4  # what a symbol that does not occur counts, where it cannot have a weight of 0
@@ -72,20 +73,20 @@ def _table(data: bytes, used: int, width: int, alphabet: int) -> Counts | None:
 def _from_steps(data: bytes, used: int) -> NDArray[np.integer[Any]]:
     codes = np.full(used, _FIRST_CODE)
     for at, step in enumerate(packed.unpack(data, used - 1, _STEP_WIDTH), 1):
-        codes[at] = min(max(codes[at - 1] + _STEPS[step], 1), _LAST_CODE)
+        codes[at] = min(max(codes[at - 1] + _STEPS[step], 1), LAST_CODE)
     return codes
 
 
-def to_slots(weights: Counts) -> Counts:
+def to_slots(weights: Counts, slots: int = SLOTS) -> Counts:
     """Frequencies in proportion to weights below 2^40: a slot for each that is not 0, the other slots by weight,
 
     rounded down, what is left to the first of the largest.
     """
     if native.LIBRARY:
-        return native.to_slots(weights.copy())
+        return native.to_slots(weights.copy(), slots)
     used = weights > 0
-    frequencies: Counts = used + weights * (SLOTS - int(used.sum())) // int(weights.sum())
-    frequencies[int(weights.argmax())] += SLOTS - int(frequencies.sum())
+    frequencies: Counts = used + weights * (slots - int(used.sum())) // int(weights.sum())
+    frequencies[int(weights.argmax())] += slots - int(frequencies.sum())
     return frequencies
 
 
@@ -109,6 +110,16 @@ def geometric(kept: int, size: int, filler: int) -> Counts:
 def filler_of(kept: int, size: int) -> int:
     """The gap field that stands for so many dropped weights and no kept one: few gaps are as long."""
     return min(_LONGEST_FILLER, 4 * size // max(kept, 1) + 1)
+
+
+def of_codes(codes: NDArray[np.int64], slots: int) -> Counts:
+    """The frequencies (n,), so many slots in all, of symbols with long codes, those out of range brought into it."""
+    return to_slots(_LONG[np.clip(codes, 1, LAST_CODE)], slots)
+
+
+def tilted(frequencies: Counts, tilt: int) -> Counts:
+    """The same with symbol s 2^(s tilt / 8) times as likely, or nearly so."""
+    return to_slots(frequencies * _LONG[np.clip(_FIRST_CODE + tilt * np.arange(len(frequencies)), 1, LAST_CODE)])
 
 
 def bits(counts: Counts, frequencies: Counts) -> float:
@@ -141,7 +152,7 @@ def _follow(wanted: list[float], weights: list[int], start: int) -> tuple[float,
     code, steps, offs = _FIRST_CODE, [], [float(-start)]
     for place in wanted[1:]:
         step = bisect_left(_MIDDLES, place + start - code)
-        code = min(max(code + _STEPS[step], 1), _LAST_CODE)
+        code = min(max(code + _STEPS[step], 1), LAST_CODE)
         steps.append(step)
         offs.append(code - place - start)
     mean = sum(map(mul, weights, offs)) / sum(weights)  # all codes may be too large alike

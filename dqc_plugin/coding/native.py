@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dqc_plugin.coding.classes import Classes
+    from dqc_plugin.coding.cursor import Data
+    from dqc_plugin.coding.kernel_masks import Kernels
     from dqc_plugin.coding.neighbours import Layout
     from dqc_plugin.coding.signs import Matrix
 
@@ -27,7 +29,7 @@ _TYPES = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
 _FUNCTIONS = {
     "dqc_take": "pipppppipipiii",
     "dqc_push": "pipip",
-    "dqc_to_slots": "pi",
+    "dqc_to_slots": "pii",
     "dqc_table": "piiip",
     "dqc_geometric": "iiip",
     "dqc_place": "pppppiipiiip",
@@ -39,6 +41,10 @@ _FUNCTIONS = {
     "dqc_decode_values": "ppiiiiippupi",
     "dqc_encode_floats": "pipip",
     "dqc_decode_floats": "pipiupi",
+    "dqc_push_turns": "pppip",
+    "dqc_prepare": "",
+    "dqc_decode_kernels": "ppipiiiiiipp",
+    "dqc_decode_in_kernels": "ppipiiiiip",
 }
 
 
@@ -57,10 +63,12 @@ def typed(library: ctypes.CDLL) -> ctypes.CDLL:
     for name, types in _FUNCTIONS.items():
         function = getattr(library, name)
         function.argtypes, function.restype = [_TYPES[letter] for letter in types], ctypes.c_int64
+    library.dqc_prepare()
     return library
 
 
 LIBRARY = _library()
+_SLACK = 16  # that C writes beyond what it says
 _bytes_at: Callable[[Any], Any] = (ctypes.c_char * 0).from_buffer
 
 
@@ -93,9 +101,9 @@ def push(states: NDArray[np.uint64], entries: NDArray[np.uint32]) -> NDArray[np.
     return words[len(words) - count :]
 
 
-def to_slots(weights: NDArray[np.int64]) -> NDArray[np.int64]:
+def to_slots(weights: NDArray[np.int64], slots: int) -> NDArray[np.int64]:
     """``frequencies.to_slots``; the array itself is changed."""
-    _call("dqc_to_slots", weights, len(weights))
+    _call("dqc_to_slots", weights, len(weights), slots)
     return weights
 
 
@@ -181,6 +189,41 @@ def encode_floats(codes: NDArray[np.uint16], kept: int) -> Stream:
 def decode_floats(stream: Stream, kept: int, codes: NDArray[np.uint16]) -> bool:
     """Into codes (n,), zeros before; False if the stream does not end with them."""
     return not _call("dqc_decode_floats", decisions.SQUASH, kept, codes, len(codes), *_of_stream(stream))
+
+
+def push_turns(states: NDArray[np.uint32], entries: NDArray[np.uint32], lanes: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The words of entries (n,) put into the states of their lanes (n,), in the order of a stream of ``turns.py``."""
+    words = np.empty(len(entries), np.uint16)
+    of_entries = np.ascontiguousarray(entries), np.ascontiguousarray(lanes), len(entries)
+    return words[len(words) - _call("dqc_push_turns", states, *of_entries, words) :]
+
+
+def decode_kernels(
+    masks: Data, values: Data, size: int, count: int, codebook_size: int, kernels: Kernels
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The gap fields (n,) of the ``count`` kept of ``size`` weights, filler 255, and their indices (count,).
+
+    None if ``kernel_masks.py`` and ``kernel_values.py`` do not write such bytes.
+    """
+    fields, indices = np.empty(count + size // 255 + _SLACK, np.uint8), np.empty(count + _SLACK, np.uint8)
+    sizes = size, count, codebook_size, kernels.height, kernels.width
+    data = decisions.SQUASH, *_of_data(masks), *_of_data(values)
+    found = _call("dqc_decode_kernels", *data, *sizes, fields, indices)
+    return None if found == -2 else (fields[: _checked(found)], indices[:count])
+
+
+def decode_in_kernels(
+    values: Data, fields: NDArray[np.uint8], filler: int, count: int, codebook_size: int, kernels: Kernels
+) -> NDArray[np.uint8] | None:
+    """The indices (count,) of the weights that gap fields keep; None if the bytes do not say them."""
+    indices, of_fields = np.empty(count + _SLACK, np.uint8), (np.ascontiguousarray(fields), len(fields), filler)
+    sizes = codebook_size, kernels.height, kernels.width
+    failed = _call("dqc_decode_in_kernels", decisions.SQUASH, *_of_data(values), *of_fields, *sizes, indices)
+    return None if _checked(failed) else indices[:count]
+
+
+def _of_data(data: Data) -> tuple[Any, int]:
+    return np.frombuffer(data, np.uint8), len(data)
 
 
 def _pushed(decided: NDArray[np.uint16], count: int) -> Stream:

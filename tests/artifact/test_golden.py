@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from artifact_networks import assert_same, every_context, every_float, every_kind, every_neighbour
+from artifact_networks import assert_same, every_context, every_float, every_kind, every_neighbour, raw
 
 from dqc_plugin.artifact import inspect, load, verify
 from dqc_plugin.artifact.index import Quantized
@@ -16,6 +16,7 @@ from dqc_plugin.coding import frequencies, native, neighbours
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = [{(0x43, 0x8F)}, {(0x43, 0xCD)}, {(None, 0)}, {(0, 0x20), (None, 0x20)}, {(4, 0x10)}]
+KERNELS = [0xE1FD8487, 0xFE405480, 0xD9271F9F]  # CRC-32 of the tensors of that file
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -101,3 +102,13 @@ def test_the_golden_file_of_neighbours_has_every_form_of_positions(monkeypatch: 
         *(2, 0x43, 0),
         None,
     ]
+
+
+def test_the_golden_file_of_kernels_has_every_form_of_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two layers of a pruned ResNet-20, and one whose weights are all kept; masks, gaps and none."""
+    file = GOLDEN / "v2-kernels.dqc"
+    assert [positions for positions, _ in _first_bytes(file.stem)] == [97, 98, 96]
+    tensors = load(file)
+    assert [zlib.crc32(raw(weights)) for weights in tensors.values()] == KERNELS
+    monkeypatch.setattr(native, "LIBRARY", None)
+    assert_same(load(file), tensors)

@@ -111,3 +111,23 @@ def test_geometric_tables_follow_the_shares() -> None:
     found = frequencies.geometric(1, 10, frequencies.filler_of(1, 10)) / SLOTS
     np.testing.assert_allclose(found[:20], 0.1 * 0.9 ** np.arange(20), rtol=0.03)
     assert len(found) == 42 and found[41] == pytest.approx(0.9**41, rel=0.05)
+
+
+@settings(deadline=None, max_examples=100)
+@given(weights=st.lists(st.integers(0, 2**39), min_size=1, max_size=126), log=st.sampled_from([12, 14]))
+def test_slots_are_the_same_with_c_and_without(weights: list[int], log: int) -> None:
+    counts = np.array([*weights, 1])
+    found = frequencies.to_slots(counts, 1 << log)
+    assert int(found.sum()) == 1 << log and ((found > 0) == (counts > 0)).all()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        np.testing.assert_array_equal(frequencies.to_slots(counts, 1 << log), found)
+
+
+def test_a_tilted_table_has_the_same_symbols_and_others_likelier() -> None:
+    table = frequencies.to_slots(np.array([40, 30, 0, 20, 10]))
+    np.testing.assert_allclose(frequencies.tilted(table, 0), table, atol=1)
+    up, down = frequencies.tilted(table, 8), frequencies.tilted(table, -8)
+    assert ((up > 0) == (table > 0)).all() and ((down > 0) == (table > 0)).all()
+    np.testing.assert_allclose(up / up.sum(), np.array([40, 60, 0, 160, 160]) / 420, atol=0.01)
+    np.testing.assert_allclose(down / down.sum(), np.array([40, 15, 0, 2.5, 0.625]) / 58.125, atol=0.01)
