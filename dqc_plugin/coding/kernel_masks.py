@@ -168,9 +168,7 @@ def _averages(counts: Counts, mean: int) -> tuple[Counts, Counts]:
 def _fit_tilts(counts: Counts, of_row: Counts, of_column: Counts, area: int) -> list[int]:
     """What the averages tell of the counts; kernels with averages that are much alike count as one context."""
     coarse = np.stack([of_row[:_MOST_FITTED], of_column[:_MOST_FITTED]], 1) >> _COARSE_LOG
-    contexts, which = np.unique(coarse, axis=0, return_inverse=True)
-    cells = which.reshape(-1) * (area + 1) + counts[:_MOST_FITTED]
-    histogram = np.bincount(cells, minlength=len(contexts) * (area + 1)).reshape(len(contexts), area + 1)
+    contexts, histogram = loglinear.histogram(coarse, counts[:_MOST_FITTED], area + 1)
     drives = (contexts + 0.5) * (1 << _COARSE_LOG) / (1 << _TILT_LOG)
     return tilts.fit_tilts(histogram, drives)
 

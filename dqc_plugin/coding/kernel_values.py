@@ -177,21 +177,14 @@ def _fit_levels(magnitudes: Counts, sums: Counts, kept: Counts) -> list[int]:
     alphabet = int(magnitudes.max(initial=0)) + 1
     if alphabet > _MOST_FITTED_LEVELS:
         return [0, 0]
-    contexts, histogram = _histogram(np.stack([sums, kept], 1), magnitudes, alphabet)
+    contexts, histogram = loglinear.histogram(np.stack([sums, kept], 1), magnitudes, alphabet)
     return tilts.fit_tilts(histogram, contexts / (1 << _TILT_LOG))
 
 
 def _fit_signs(signs: Counts, around: Counts) -> list[int]:
-    contexts, histogram = _histogram(around, (signs > 0).astype(np.int64), 2)
+    contexts, histogram = loglinear.histogram(around, (signs > 0).astype(np.int64), 2)
     features = np.stack([np.zeros(contexts.shape), contexts * (_SIGN_UNIT / 256)], 1)
     return nibbles.rounded(loglinear.fit(histogram, features))
-
-
-def _histogram(contexts: Counts, symbols: Counts, alphabet: int) -> tuple[Counts, Counts]:
-    """The contexts that occur (c, k), and how often each symbol does in them (c, alphabet)."""
-    found, which = np.unique(contexts, axis=0, return_inverse=True)
-    counts = np.bincount(which.reshape(-1) * alphabet + symbols, minlength=len(found) * alphabet)
-    return found, counts.reshape(-1, alphabet)
 
 
 def _entries(model: Model, magnitudes: Counts, tilt: Counts, signs: Counts, around: Counts) -> turns.Entries:

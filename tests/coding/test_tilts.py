@@ -57,6 +57,13 @@ def test_what_never_occurs_with_a_feature_leaves_its_weight_finite() -> None:
     assert -20 < found[0] < -2
 
 
+def test_a_histogram_has_the_contexts_that_occur() -> None:
+    contexts, symbols = np.array([[-1, 300], [1, 0], [-1, 300], [1, 0], [0, 0]]), np.array([2, 0, 2, 1, 1])
+    found, counts = loglinear.histogram(contexts, symbols, 3)
+    assert found.tolist() == [[-1, 300], [0, 0], [1, 0]]
+    assert counts.tolist() == [[0, 0, 2], [0, 1, 0], [1, 1, 0]]
+
+
 def test_outcomes_that_cannot_be_do_not_count() -> None:
     counts, features = np.array([[300, 100, 0]]), np.array([[[0.0], [1.0], [5.0]]])
     found = loglinear.fit(counts, features, np.array([[0.0, 0.0, -np.inf]]))
