@@ -61,7 +61,9 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
         if kernels.size > LARGEST:
             raise ArtifactError(f"kernels of {kernels.size} weights have masks")
         return _decode_masks(cursor.rest(), coded.indices, size, count, codebook_size, kernels)
-    found = positions.decode(bytes(cursor.rest()) if form == _PLAIN else b"", count, size)
+    if form == _ALL_KEPT:
+        cursor.end()
+    found = positions.decode(bytes(cursor.rest()), count, size)
     if found is None:
         return KeptIndices(size, None, _values(coded.indices, None, size, codebook_size, kernels))
     places = found if isinstance(found, Gaps) else Gaps(gaps.to_fields(found, size, _FILLER), _FILLER)

@@ -131,3 +131,17 @@ def test_a_tilted_table_has_the_same_symbols_and_others_likelier() -> None:
     assert ((up > 0) == (table > 0)).all() and ((down > 0) == (table > 0)).all()
     np.testing.assert_allclose(up / up.sum(), np.array([40, 60, 0, 160, 160]) / 420, atol=0.01)
     np.testing.assert_allclose(down / down.sum(), np.array([40, 15, 0, 2.5, 0.625]) / 58.125, atol=0.01)
+
+
+def test_codes_out_of_range_are_brought_into_it() -> None:
+    found = frequencies.of_codes(np.array([-1000, 0, 1, 176, 177]), 1 << 12)
+    np.testing.assert_array_equal(found, frequencies.of_codes(np.array([1, 1, 1, 176, 176]), 1 << 12))
+    assert found.tolist() == [1, 1, 1, 2047, 2046]
+
+
+@settings(deadline=None, max_examples=100)
+@given(counts=st.lists(st.integers(0, 1000), max_size=127), tilt=st.integers(-32, 31))
+def test_no_tilt_takes_a_symbol_its_slots(counts: list[int], tilt: int) -> None:
+    table = frequencies.to_slots(np.array([*counts, 1]))
+    found = frequencies.tilted(table, tilt)
+    assert int(found.sum()) == SLOTS and ((found > 0) == (table > 0)).all()

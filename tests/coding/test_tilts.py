@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dqc_plugin.coding import loglinear, tilts
 from dqc_plugin.coding.loglinear import CODE
@@ -68,3 +70,26 @@ def test_outcomes_that_cannot_be_do_not_count() -> None:
     counts, features = np.array([[300, 100, 0]]), np.array([[[0.0], [1.0], [5.0]]])
     found = loglinear.fit(counts, features, np.array([[0.0, 0.0, -np.inf]]))
     np.testing.assert_allclose(found, np.log([1 / 3]), atol=1e-3)
+
+
+def test_a_histogram_that_is_empty_tells_nothing() -> None:
+    np.testing.assert_array_equal(loglinear.fit(np.zeros((3, 2), np.int64), np.ones((3, 2, 4))), np.zeros(4))
+
+
+@settings(deadline=None, max_examples=100)
+@given(seed=st.integers(0, 2**32 - 1), contexts=st.integers(1, 6), most=st.sampled_from([1, 3, 10**6]))
+def test_any_histogram_has_tilts_that_can_be_written(seed: int, contexts: int, most: int) -> None:
+    random = np.random.default_rng(seed)
+    histogram, drives = random.integers(0, most + 1, (contexts, 5)), random.normal(0, 30, (contexts, 2))
+    histogram[random.random((contexts, 5)) < 0.5] = 0
+    assert all(-8 <= tilt <= 7 for tilt in tilts.fit_tilts(histogram, drives))
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 300), alphabet=st.sampled_from([1, 2, 10, 60]))
+def test_a_table_has_what_occurs_and_nothing_else(seed: int, count: int, alphabet: int) -> None:
+    """However tables are tilted: a symbol without slots could not be written."""
+    random = np.random.default_rng(seed)
+    symbols, tilt = random.integers(0, alphabet, count), random.integers(-32, 32, count)
+    found = tilts.fit_table(symbols, tilt, alphabet)
+    np.testing.assert_array_equal(found > 0, np.bincount(symbols, minlength=alphabet) > 0)
