@@ -60,7 +60,9 @@ def _smallest(kept: KeptIndices, codebook_size: int, plans: list[tuple[ans.Plan,
 
 def _or_by_kernels(coded: Coded, kept: KeptIndices, codebook_size: int) -> Coded:
     by_kernels = kernels.encode(kept, codebook_size, lambda: huffman.encode(kept, codebook_size).positions)
-    return by_kernels if by_kernels and len(by_kernels) <= _BY_KERNELS * len(coded) else coded
+    if by_kernels is None or len(by_kernels) > _BY_KERNELS * len(coded):
+        return coded
+    return by_kernels if len(by_kernels) <= len(huffman.encode(kept, codebook_size)) else coded
 
 
 def _signs(indices: NDArray[np.uint8], codebook_size: int) -> NDArray[np.uint8]:

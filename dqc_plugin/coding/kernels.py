@@ -55,7 +55,8 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     cursor = Cursor(coded.positions)
     form, lines = cursor.byte(), cursor.byte()
     kernels = Kernels(lines % _MOST_LINES + 1, lines // _MOST_LINES + 1)
-    if kernels.size > _LARGEST or size % kernels.size or not count or size > _WEIGHTS_PER_BYTE * len(coded):
+    is_sound = 1 < kernels.size <= _LARGEST and not size % kernels.size and 0 < count <= size
+    if not is_sound or size > _WEIGHTS_PER_BYTE * len(coded):
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights in kernels of {kernels.size}")
     if form == _MASKS:
         if kernels.size > LARGEST:

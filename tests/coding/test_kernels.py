@@ -301,17 +301,6 @@ def test_every_cut_is_an_error(form: int, with_c: bool, monkeypatch: pytest.Monk
     assert [len(cut) for cut in cuts if decoded(cut, kept, 7)] == []
 
 
-@pytest.mark.parametrize("with_c", [True, False])
-@pytest.mark.parametrize("form", range(5))
-def test_what_follows_a_stream_is_an_error(form: int, with_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not with_c:
-        monkeypatch.setattr(native, "LIBRARY", None)
-    kept, coded = _CODED[form]
-    for more in (b"\0", b"\0\0", b"\0\0\0\0"):
-        assert decoded(Coded(coded.positions + more, coded.indices), kept, 7) is None
-        assert decoded(Coded(coded.positions, coded.indices + more), kept, 7) is None
-
-
 @settings(deadline=None, max_examples=100)
 @given(
     form=st.sampled_from([ALL_KEPT, MASKS, PLAIN]),
@@ -384,6 +373,9 @@ def test_damage_is_tried_on_every_form() -> None:
         (b"\x61\x22\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 432, 173),  # more columns than there are weights
         (b"\x61\x22\x08", 432, 0),
         (b"\x61\x22\x08", 432, 433),
+        (b"\x61\x22\x08", 432, 1 << 60),
+        (b"\x61\x22\x08", 0, 1),
+        (b"\x61\x00\x08", 432, 173),  # kernels of one weight
         (b"\x60\x22", 432, 173),  # all kept, but they are not
         (b"\x61\x22\x08", 9 << 40, 173),
         (b"\x61\x22\x08", 9 << 40, 9 << 40),
@@ -418,6 +410,26 @@ def test_kernels_of_more_weights_than_there_may_be_are_refused(with_c: bool, mon
     for lines in (Kernels(16, 9), Kernels(16, 16)):
         with pytest.raises(ArtifactError, match="cannot stand for"):
             kernels.decode(_all_kept(lines, 4 * lines.size), 4 * lines.size, 4 * lines.size, 7)
+
+
+@pytest.mark.parametrize("with_c", [True, False])
+def test_half_a_kernel_is_refused(with_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not with_c:
+        monkeypatch.setattr(native, "LIBRARY", None)
+    assert kernels.decode(_all_kept(Kernels(3, 3), 18), 18, 18, 7)
+    with pytest.raises(ArtifactError, match="cannot stand for"):
+        kernels.decode(_all_kept(Kernels(3, 3), 20), 20, 20, 7)
+
+
+@pytest.mark.parametrize("with_c", [True, False])
+def test_tables_of_steps_have_no_long_codes(with_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not with_c:
+        monkeypatch.setattr(native, "LIBRARY", None)
+    kept, coded = next((kept, coded) for kept, coded in _CODED if coded.positions[0] == MASKS)
+    of_counts = bytearray(coded.positions)
+    assert of_counts[10] > 2 * 10 and not of_counts[10] % 2  # steps for counts of 0 to 9
+    of_counts[10] += 1
+    assert decoded(Coded(bytes(of_counts), coded.indices), kept, 7) is None
 
 
 @pytest.mark.parametrize("with_c", [True, False])
@@ -456,20 +468,6 @@ def test_that_nothing_is_kept_is_refused(with_c: bool, monkeypatch: pytest.Monke
     masks = kernel_masks.encode(np.empty(0, np.int64), 54, Kernels(3, 3), 3)
     with pytest.raises(ArtifactError, match="cannot stand for"):
         kernels.decode(Coded(b"\x61\x22" + masks, values), 54, 0, 7)
-
-
-@pytest.mark.parametrize("with_c", [True, False])
-@pytest.mark.parametrize("count", [4, 6])
-def test_another_number_of_kept_weights_is_refused(count: int, with_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though neither the masks' stream nor the values' depends on it where rows and columns tell nothing."""
-    monkeypatch.setattr(kernel_masks, "_fit_tilts", lambda *_: [0, 0])
-    if not with_c:
-        monkeypatch.setattr(native, "LIBRARY", None)
-    kept = KeptIndices(36, np.array([1, 2, 9, 17, 30]), np.zeros(5, np.uint8), (2, 2, 3, 3))
-    coded = _forms(kept, 7)[-1]
-    assert_same(decoded(coded, kept, 7), kept)
-    with pytest.raises(ArtifactError):
-        kernels.decode(coded, 36, count, 7)
 
 
 @pytest.mark.parametrize("with_c", [True, False])
