@@ -21,6 +21,7 @@ from dqc_plugin.coding import Coded, KeptIndices
 from dqc_plugin.registry import lookup
 
 Symbols = NDArray[np.uint8]
+_SYMBOLS = np.arange(1, 257).astype(np.uint8)  # of the indices
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Peer(Protocol):
 def to_symbols(kept: Any) -> Symbols:
     """Symbols (size,) of what an encoder takes or a decoder gives."""
     symbols = np.zeros(kept.size, np.uint8)
-    kept.put(np.arange(1, 257).astype(np.uint8), symbols)
+    kept.put(_SYMBOLS, symbols)
     return symbols
 
 

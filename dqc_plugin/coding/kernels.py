@@ -13,13 +13,13 @@ import numpy as np
 
 from dqc_plugin.coding import gaps, kernel_masks, kernel_values, native, positions
 from dqc_plugin.coding.coders import Coded, Decoded, KeptByGaps, KeptIndices
-from dqc_plugin.coding.cursor import Cursor, Data
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.coding.kernel_masks import LARGEST, Kernels
 from dqc_plugin.coding.kernel_values import Indices
 from dqc_plugin.errors import ArtifactError
 
 _ALL_KEPT, _MASKS, _PLAIN = range(96, 99)
+_HEAD_BYTES = 2
 _MOST_LINES, _LARGEST, _FILLER = 16, 128, 255
 _WEIGHTS_PER_BYTE = 8 * 255
 MOST_WEIGHTS = 1 << 24
@@ -52,34 +52,31 @@ def are_in(positions: bytes) -> bool:
 
 def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     """As every coder's."""
-    cursor = Cursor(coded.positions)
-    form, lines = cursor.byte(), cursor.byte()
-    kernels = Kernels(lines % _MOST_LINES + 1, lines // _MOST_LINES + 1)
+    form, kernels, rest = _split(coded.positions)
     is_sound = 1 < kernels.size <= _LARGEST and not size % kernels.size and 0 < count <= size
     if not is_sound or size > _WEIGHTS_PER_BYTE * len(coded):
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights in kernels of {kernels.size}")
     if form == _MASKS:
         if kernels.size > LARGEST:
             raise ArtifactError(f"kernels of {kernels.size} weights have masks")
-        return _decode_masks(cursor.rest(), coded.indices, size, count, codebook_size, kernels)
-    if form == _ALL_KEPT:
-        cursor.end()
-    found = positions.decode(bytes(cursor.rest()), count, size)
+        return _decode_masks(coded, size, count, codebook_size, kernels)
+    if form == _ALL_KEPT and len(rest):
+        raise ArtifactError(f"{len(rest)} bytes are left over where every weight is kept")
+    found = positions.decode(bytes(rest), count, size)
     if found is None:
         return KeptIndices(size, None, _values(coded.indices, None, size, codebook_size, kernels))
     places = found if isinstance(found, Gaps) else Gaps(gaps.to_fields(found, size, _FILLER), _FILLER)
     return KeptByGaps(size, places, _values(coded.indices, places, count, codebook_size, kernels))
 
 
-def _decode_masks(
-    masks: Data, values: bytes, size: int, count: int, codebook_size: int, kernels: Kernels
-) -> KeptByGaps:
+def _decode_masks(coded: Coded, size: int, count: int, codebook_size: int, kernels: Kernels) -> KeptByGaps:
     if not native.LIBRARY:
+        _, _, masks = _split(coded.positions)
         places = kernel_masks.read(masks, size, count, kernels)
         fields = gaps.to_fields(places, int(places[-1]) + 1, _FILLER)
-        indices = kernel_values.read(values, places, codebook_size, kernels)
+        indices = kernel_values.read(coded.indices, places, codebook_size, kernels)
         return KeptByGaps(size, Gaps(fields, _FILLER, is_open=True), indices)
-    found = native.decode_kernels(masks, values, size, count, codebook_size, kernels)
+    found = native.decode_kernels(coded.positions, coded.indices, size, count, codebook_size)
     if found is None:
         raise ArtifactError("a tensor by its kernels is damaged")
     fields, indices = found
@@ -96,6 +93,15 @@ def _values(data: bytes, places: Gaps | None, count: int, codebook_size: int, ke
     if indices is None:
         raise ArtifactError("values in kernels are damaged")
     return indices
+
+
+def _split(positions: bytes) -> tuple[int, Kernels, memoryview]:
+    """The form, the kernels, and what follows."""
+    if len(positions) < _HEAD_BYTES:
+        raise ArtifactError("positions by kernels are cut")
+    form, lines = positions[:_HEAD_BYTES]
+    kernels = Kernels(lines % _MOST_LINES + 1, lines // _MOST_LINES + 1)
+    return form, kernels, memoryview(positions)[_HEAD_BYTES:]
 
 
 def _head(form: int, kernels: Kernels) -> bytes:

@@ -103,6 +103,8 @@ int64_t dqc_push(uint64_t *states, int64_t lanes, const uint32_t *entries, int64
     return end - at;
 }
 
+#define EXACT (1LL << 36) /* so far below it doubles are as good as integers, and are divided in a fraction of the time */
+
 /* The slots, so many in all, of the symbols of weights (alphabet,) below 2^40, in their place. */
 int64_t dqc_to_slots(int64_t *weights, int64_t alphabet, int64_t slots)
 {
@@ -113,7 +115,9 @@ int64_t dqc_to_slots(int64_t *weights, int64_t alphabet, int64_t slots)
         largest = weights[i] > weights[largest] ? i : largest;
     }
     for (int64_t i = 0; i < alphabet; i++) {
-        weights[i] = (weights[i] > 0) + weights[i] * (slots - used) / sum;
+        int64_t share = weights[i] * (slots - used);
+        share = sum < EXACT ? (int64_t)((double)share / (double)sum) : share / sum;
+        weights[i] = (weights[i] > 0) + share;
         left -= weights[i];
     }
     weights[largest] += left;
@@ -282,25 +286,39 @@ int64_t dqc_scatter(const uint8_t *fields, int64_t count, int64_t filler, const 
 #define LINE_CERTAINTY 1024
 #define SIGNS_RESERVE 25
 #define VALUES_RESERVE 65
+#define FLOATS_RESERVE 25
 #define PAIRS 9 /* of signs around */
 
 typedef struct {
     int32_t weight, certainty;
 } context;
 
+int16_t dqc_squash[2 * FARTHEST + 1];
+static int32_t sign_rates[(MOST_CERTAIN >> 5) + 1], value_rates[(MOST_CERTAIN >> 5) + 1], float_rates[(MOST_CERTAIN >> 5) + 1];
+
+static void make_rates(int32_t *rates, int reserve)
+{
+    for (int certainty = 0; certainty <= MOST_CERTAIN >> 5; certainty++)
+        rates[certainty] = (1 << 16) / (2 * certainty + reserve);
+}
+
+/* To be called before all else; squash: of -2047 .. 2047. */
+int64_t dqc_prepare(const int16_t *squash)
+{
+    memcpy(dqc_squash, squash, sizeof(dqc_squash));
+    make_rates(sign_rates, SIGNS_RESERVE);
+    make_rates(value_rates, VALUES_RESERVE);
+    make_rates(float_rates, FLOATS_RESERVE);
+    dqc_prepare_masks();
+    return 0;
+}
+
 typedef struct {
-    const int16_t *squash; /* of -2047 .. 2047 */
+    const int32_t *rates;
     uint64_t state;
     const uint8_t *words, *words_end;
     uint16_t *decisions; /* of an encoder, else NULL: chance of a 1, and the bit above it */
-    int32_t rates[(MOST_CERTAIN >> 5) + 1];
 } coder;
-
-static void set_rates(coder *c, int reserve)
-{
-    for (int certainty = 0; certainty <= MOST_CERTAIN >> 5; certainty++)
-        c->rates[certainty] = (1 << 16) / (2 * certainty + reserve);
-}
 
 static inline int decide(coder *c, int decodes, context *const *contexts, int count, int bit)
 {
@@ -308,8 +326,8 @@ static inline int decide(coder *c, int decodes, context *const *contexts, int co
     for (int k = 0; k < count; k++)
         logit += contexts[k]->weight;
     logit >>= 8;
-    logit = logit < -2047 ? -2047 : logit > 2047 ? 2047 : logit;
-    int32_t chance = c->squash[logit + 2047];
+    logit = logit < -FARTHEST ? -FARTHEST : logit > FARTHEST ? FARTHEST : logit;
+    int32_t chance = dqc_squash[logit + FARTHEST];
     if (decodes) {
         uint64_t slot = c->state & ((1 << CHANCE_LOG) - 1), rest = c->state >> CHANCE_LOG;
         bit = slot < (uint64_t)chance;
@@ -367,7 +385,6 @@ static inline int walk_signs(coder *c, int decodes, const int64_t *positions, in
     context *of_columns = row + rows, *around = row + lines;
     uint8_t *here = near + distance + 1; /* 0, or 1 + sign */
     int64_t row_end = columns;
-    set_rates(c, SIGNS_RESERVE);
     for (int64_t set = 0; set < sets; set++)
         for (uint64_t left = is_kept[set]; left; left &= left - 1) {
             int bit = lowest_bit(left);
@@ -386,10 +403,10 @@ static inline int walk_signs(coder *c, int decodes, const int64_t *positions, in
 }
 
 /* The decisions that say signs, one after another; how many, -1 where memory is short. */
-int64_t dqc_encode_signs(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+int64_t dqc_encode_signs(const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
                          int64_t distance, uint8_t *signs, uint16_t *decisions)
 {
-    coder c = {.squash = squash, .decisions = decisions};
+    coder c = {.rates = sign_rates, .decisions = decisions};
     return walk_signs(&c, 0, positions, kept, size, columns, distance, signs) ? -1 : c.decisions - decisions;
 }
 
@@ -413,10 +430,10 @@ int64_t dqc_push_decisions(const uint16_t *decisions, int64_t decided, uint32_t 
 }
 
 /* 0; -1 where memory is short, 1 where the stream does not end with the signs. */
-int64_t dqc_decode_signs(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+int64_t dqc_decode_signs(const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
                          int64_t distance, uint8_t *signs, uint64_t state, const uint8_t *words, int64_t words_end)
 {
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
+    coder c = {.rates = sign_rates, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
     int failed = walk_signs(&c, 1, positions, kept, size, columns, distance, signs);
     return failed ? failed : c.state != 1 || c.words != c.words_end;
 }
@@ -428,11 +445,11 @@ int64_t dqc_decode_signs(const int16_t *squash, const int64_t *positions, int64_
 /* Indices of the weights at ascending positions; table: of the levels of sign 0, then of sign 1. 0; -1 where memory is
  * short, 1 where positions do not ascend below size or the stream does not end with the values. A row's contexts of all
  * questions lie together, as do a column's. */
-int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
+int64_t dqc_decode_values(const int64_t *positions, int64_t kept, int64_t size, int64_t columns,
                           int64_t distance, int64_t levels, const uint8_t *table, uint8_t *indices, uint64_t state,
                           const uint8_t *words, int64_t words_end)
 {
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
+    coder c = {.rates = value_rates, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
     int64_t rows = (size + columns - 1) / columns, lines = (rows + columns) * levels;
     context *contexts = calloc((size_t)(lines + levels * AROUND), sizeof(context));
     uint8_t *near = calloc((size_t)(size + distance + 1), 1);
@@ -440,7 +457,6 @@ int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64
         free(contexts), free(near);
         return -1;
     }
-    set_rates(&c, VALUES_RESERVE);
     for (int64_t i = 0; i < lines; i++)
         contexts[i].certainty = LINE_CERTAINTY;
     int64_t i = 0, before = -1;
@@ -474,7 +490,6 @@ int64_t dqc_decode_values(const int16_t *squash, const int64_t *positions, int64
     return i < kept || c.state != 1 || c.words != c.words_end;
 }
 
-#define FLOATS_RESERVE 25
 #define MOST_STEPS 128
 
 /* The codes of so many floats, of which kept are not 0; 1 where one takes too many steps, else 0. */
@@ -482,7 +497,6 @@ static inline int walk_floats(coder *c, int decodes, int64_t kept, uint16_t *cod
 {
     context contexts[2 + MOST_STEPS] = {{0}};
     context *of_kept[] = {contexts}, *of_sign[] = {contexts + 1};
-    set_rates(c, FLOATS_RESERVE);
     for (int64_t i = 0; i < count; i++) {
         if (!(0 < kept && kept < count ? decide(c, decodes, of_kept, 1, codes[i] > 0) : kept > 0))
             continue;
@@ -500,17 +514,17 @@ static inline int walk_floats(coder *c, int decodes, int64_t kept, uint16_t *cod
 }
 
 /* The decisions that say the codes, one after another; how many. */
-int64_t dqc_encode_floats(const int16_t *squash, int64_t kept, uint16_t *codes, int64_t count, uint16_t *decisions)
+int64_t dqc_encode_floats(int64_t kept, uint16_t *codes, int64_t count, uint16_t *decisions)
 {
-    coder c = {.squash = squash, .decisions = decisions};
+    coder c = {.rates = float_rates, .decisions = decisions};
     walk_floats(&c, 0, kept, codes, count);
     return c.decisions - decisions;
 }
 
 /* 0; 1 where the stream does not end with the codes. */
-int64_t dqc_decode_floats(const int16_t *squash, int64_t kept, uint16_t *codes, int64_t count, uint64_t state,
+int64_t dqc_decode_floats(int64_t kept, uint16_t *codes, int64_t count, uint64_t state,
                           const uint8_t *words, int64_t words_end)
 {
-    coder c = {.squash = squash, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
+    coder c = {.rates = float_rates, .state = state, .words = words, .words_end = words + WORD_BYTES * words_end};
     return walk_floats(&c, 1, kept, codes, count) || c.state != 1 || c.words != c.words_end;
 }

@@ -9,6 +9,10 @@
 #define WORD_BYTES 4
 #define CHANCE_LOG 12
 #define SIGNS 81 /* of four neighbours, each a sign or none */
+#define FARTHEST 2047
+
+extern int16_t dqc_squash[2 * FARTHEST + 1]; /* of -2047 .. 2047 */
+void dqc_prepare_masks(void);
 
 int64_t dqc_to_slots(int64_t *weights, int64_t alphabet, int64_t slots);
 int64_t dqc_table(const uint8_t *codes, int64_t used, int64_t width, int64_t alphabet, int64_t *frequencies);

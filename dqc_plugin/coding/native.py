@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dqc_plugin.coding.classes import Classes
-    from dqc_plugin.coding.cursor import Data
     from dqc_plugin.coding.kernel_masks import Kernels
     from dqc_plugin.coding.neighbours import Layout
     from dqc_plugin.coding.signs import Matrix
@@ -35,16 +34,16 @@ _FUNCTIONS = {
     "dqc_place": "pppppiipiiip",
     "dqc_positions": "piipp",
     "dqc_scatter": "piipipipi",
-    "dqc_encode_signs": "ppiiiipp",
+    "dqc_encode_signs": "piiiipp",
     "dqc_push_decisions": "pipp",
-    "dqc_decode_signs": "ppiiiipupi",
-    "dqc_decode_values": "ppiiiiippupi",
-    "dqc_encode_floats": "pipip",
-    "dqc_decode_floats": "pipiupi",
+    "dqc_decode_signs": "piiiipupi",
+    "dqc_decode_values": "piiiiippupi",
+    "dqc_encode_floats": "ipip",
+    "dqc_decode_floats": "ipiupi",
     "dqc_push_turns": "pppip",
-    "dqc_prepare": "",
-    "dqc_decode_kernels": "ppipiiiiiipp",
-    "dqc_decode_in_kernels": "ppipiiiiip",
+    "dqc_prepare": "p",
+    "dqc_decode_kernels": "pipiiiipp",
+    "dqc_decode_in_kernels": "pipiiiiip",
 }
 
 
@@ -63,12 +62,13 @@ def typed(library: ctypes.CDLL) -> ctypes.CDLL:
     for name, types in _FUNCTIONS.items():
         function = getattr(library, name)
         function.argtypes, function.restype = [_TYPES[letter] for letter in types], ctypes.c_int64
-    library.dqc_prepare()
+    library.dqc_prepare(decisions.SQUASH.ctypes.data)
     return library
 
 
 LIBRARY = _library()
 _SLACK = 16  # that C writes beyond what it says
+_BLOCK = 1 << 11
 _bytes_at: Callable[[Any], Any] = (ctypes.c_char * 0).from_buffer
 
 
@@ -149,8 +149,10 @@ def scatter(
     weights: NDArray[np.signedinteger[Any]],
 ) -> None:
     """``weights[positions] = table[indices]`` for the positions of gap fields."""
-    whole = np.zeros(256, weights.dtype)
-    whole[: len(table)] = table
+    whole = np.ascontiguousarray(table)
+    if len(table) < 256:
+        whole = np.zeros(256, weights.dtype)
+        whole[: len(table)] = table
     gaps = np.ascontiguousarray(fields), len(fields), filler
     values = np.ascontiguousarray(indices), len(indices), whole, weights.itemsize
     _call("dqc_scatter", *gaps, *values, weights, len(weights))
@@ -176,19 +178,19 @@ def decode_values(
     """
     indices, places = np.zeros(len(positions), np.uint8), np.ascontiguousarray(positions, np.int64)
     sizes = (layout.size, layout.columns, layout.distance, layout.levels)
-    values = (decisions.SQUASH, places, len(places), *sizes, table, indices)
+    values = (places, len(places), *sizes, table, indices)
     return None if _checked(_call("dqc_decode_values", *values, *_of_stream(stream))) else indices
 
 
 def encode_floats(codes: NDArray[np.uint16], kept: int) -> Stream:
     """The stream of ``floats.py``."""
     decided = np.empty(int((codes // 2 + 3).sum()), np.uint16)
-    return _pushed(decided, _call("dqc_encode_floats", decisions.SQUASH, kept, codes.copy(), len(codes), decided))
+    return _pushed(decided, _call("dqc_encode_floats", kept, codes.copy(), len(codes), decided))
 
 
 def decode_floats(stream: Stream, kept: int, codes: NDArray[np.uint16]) -> bool:
     """Into codes (n,), zeros before; False if the stream does not end with them."""
-    return not _call("dqc_decode_floats", decisions.SQUASH, kept, codes, len(codes), *_of_stream(stream))
+    return not _call("dqc_decode_floats", kept, codes, len(codes), *_of_stream(stream))
 
 
 def push_turns(states: NDArray[np.uint32], entries: NDArray[np.uint32], lanes: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -199,31 +201,26 @@ def push_turns(states: NDArray[np.uint32], entries: NDArray[np.uint32], lanes: N
 
 
 def decode_kernels(
-    masks: Data, values: Data, size: int, count: int, codebook_size: int, kernels: Kernels
+    positions: bytes, values: bytes, size: int, count: int, codebook_size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
     """The gap fields (n,) of the ``count`` kept of ``size`` weights, filler 255, and their indices (count,).
 
-    None if ``kernel_masks.py`` and ``kernel_values.py`` do not write such bytes.
+    None if ``kernels.py`` does not write such bytes, with masks.
     """
-    fields, indices = np.empty(count + size // 255 + _SLACK, np.uint8), np.empty(count + _SLACK, np.uint8)
-    sizes = size, count, codebook_size, kernels.height, kernels.width
-    data = decisions.SQUASH, *_of_data(masks), *_of_data(values)
-    found = _call("dqc_decode_kernels", *data, *sizes, fields, indices)
+    fields, indices = np.empty(count + size // 255 + _BLOCK + _SLACK, np.uint8), np.empty(count + _SLACK, np.uint8)
+    data = positions, len(positions), values, len(values)
+    found = _call("dqc_decode_kernels", *data, size, count, codebook_size, fields, indices)
     return None if found == -2 else (fields[: _checked(found)], indices[:count])
 
 
 def decode_in_kernels(
-    values: Data, fields: NDArray[np.uint8], filler: int, count: int, codebook_size: int, kernels: Kernels
+    values: bytes, fields: NDArray[np.uint8], filler: int, count: int, codebook_size: int, kernels: Kernels
 ) -> NDArray[np.uint8] | None:
     """The indices (count,) of the weights that gap fields keep; None if the bytes do not say them."""
     indices, of_fields = np.empty(count + _SLACK, np.uint8), (np.ascontiguousarray(fields), len(fields), filler)
     sizes = codebook_size, kernels.height, kernels.width
-    failed = _call("dqc_decode_in_kernels", decisions.SQUASH, *_of_data(values), *of_fields, *sizes, indices)
+    failed = _call("dqc_decode_in_kernels", values, len(values), *of_fields, *sizes, indices)
     return None if _checked(failed) else indices[:count]
-
-
-def _of_data(data: Data) -> tuple[Any, int]:
-    return np.frombuffer(data, np.uint8), len(data)
 
 
 def _pushed(decided: NDArray[np.uint16], count: int) -> Stream:
@@ -235,7 +232,7 @@ def _pushed(decided: NDArray[np.uint16], count: int) -> Stream:
 
 def _of_signs(positions: NDArray[np.int64], matrix: Matrix, signs: NDArray[np.uint8]) -> tuple[Any, ...]:
     places = np.ascontiguousarray(positions, np.int64)
-    return (decisions.SQUASH, places, len(places), matrix.size, matrix.columns, matrix.distance, signs)
+    return (places, len(places), matrix.size, matrix.columns, matrix.distance, signs)
 
 
 def _of_stream(stream: Stream) -> tuple[Any, ...]:
