@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import ans_heads, ans_positions, ans_values, neighbours, older_heads, signs, varint
+from dqc_plugin.coding import ans_heads, ans_positions, ans_values, native, neighbours, older_heads, signs, varint
 from dqc_plugin.coding.ans_heads import Order
 from dqc_plugin.coding.ans_positions import Found
 from dqc_plugin.coding.ans_values import Form, Values
@@ -24,6 +24,8 @@ from dqc_plugin.errors import ArtifactError
 __all__ = ["Form", "Plan", "are_in", "decode", "encode", "encode_values"]
 
 _WEIGHTS_PER_BYTE = 8 * 255
+MOST_IN_ONE_CALL = 1 << 20
+"""Weights of a tensor whose positions take the memory of integers; of larger ones gap fields are kept instead."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,17 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     """The ``count`` kept of ``size`` weights, in the order of their contexts; ArtifactError as every decoder."""
     if not size or not _can_stand_for(coded, size):
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights")
+    in_one_call = native.LIBRARY and count and size <= MOST_IN_ONE_CALL
+    at_once = native.decode_ans(coded.positions, coded.indices, size, count, codebook_size) if in_one_call else None
+    if at_once:
+        return KeptIndices(size, *at_once)
     found = ans_positions.decode(coded.positions, coded.indices, size, count)
     if found.is_old and neighbours.are_in(found.values):
         return neighbours.decode(found.values, _ascending(found), size, codebook_size)
-    values = ans_values.decode(found.values, found.counts, codebook_size, found.is_old)
-    indices = _indices(values, found, size, codebook_size)
+    indices = _read_plainly(found, size, codebook_size) if in_one_call else None
+    if indices is None:
+        values = ans_values.decode(found.values, found.counts, codebook_size, found.is_old)
+        indices = _indices(values, found, size, codebook_size)
     if isinstance(found.positions, Gaps):
         return KeptByGaps(size, found.positions, indices)
     return KeptIndices(size, found.positions, indices)
@@ -105,6 +113,13 @@ def _indices(values: Values, found: Found, size: int, codebook_size: int) -> NDA
     columns = tail.count() or _columns(found.order)
     of_neighbours = signs.decode(tail.rest(), _positions(found), len(numbers), size, columns)
     return ans_values.to_indices(numbers, of_neighbours, codebook_size)
+
+
+def _read_plainly(found: Found, size: int, codebook_size: int) -> NDArray[np.uint8] | None:
+    """The same in one call, of weights in their own order."""
+    if found.is_old or not isinstance(found.order, Whole):
+        return None
+    return native.decode_ans_values(found.values, size, _positions(found), sum(found.counts), codebook_size)
 
 
 def _positions(found: Found) -> NDArray[np.int64] | None:

@@ -1,7 +1,7 @@
 /* The inner loops of kernels.py. Each does what the Python beside it says, bit for bit: turns.py (dqc_push_turns), and
  * kernel_masks.py and kernel_values.py together (dqc_decode_kernels, dqc_decode_in_kernels). */
 
-#include "native.h"
+#include "cursor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,52 +29,11 @@ int64_t dqc_push_turns(uint32_t *states, const uint32_t *entries, const uint8_t 
     return count - at;
 }
 
-/* A place in bytes; failed: something was not there. */
-typedef struct {
-    const uint8_t *at, *end;
-    int failed;
-} cursor;
-
-static int64_t take_count(cursor *c)
-{
-    uint64_t value = 0;
-    for (int shift = 0; shift < 63 && c->at < c->end; shift += 7) {
-        value |= (uint64_t)(*c->at & 0x7F) << shift;
-        if (*c->at++ < 0x80)
-            return (int64_t)value;
-    }
-    c->failed = 1;
-    return 0;
-}
-
-static const uint8_t *take_bytes(cursor *c, int64_t length)
-{
-    if (c->failed || length > c->end - c->at) {
-        c->failed = 1;
-        return c->end;
-    }
-    c->at += length;
-    return c->at - length;
-}
-
 static void take_nibbles(cursor *c, int count, int *values)
 {
     const uint8_t *bytes = take_bytes(c, (count + 1) / 2);
     for (int i = 0; i < count && !c->failed; i++)
         values[i] = ((bytes[i / 2] >> (4 * (i & 1)) & 15) ^ 8) - 8;
-}
-
-/* The frequencies of a table, see dqc_table. */
-static void take_table(cursor *c, int64_t alphabet, int64_t *frequencies)
-{
-    int64_t count = take_count(c), used = count >> 1, is_steps = used > alphabet;
-    int64_t width = is_steps ? 3 : count & 1 ? 8 : 4;
-    if ((used -= is_steps ? alphabet : 0) > alphabet || (is_steps && (count & 1)))
-        c->failed = 1;
-    else {
-        const uint8_t *codes = take_bytes(c, ((used - is_steps) * width + 7) / 8);
-        c->failed = c->failed || dqc_table(codes, used, width, alphabet, frequencies) < 0;
-    }
 }
 
 /* Lanes that take turns. The tail is where the last words are brought, so that zeros follow them. */

@@ -14,6 +14,16 @@
 extern int16_t dqc_squash[2 * FARTHEST + 1]; /* of -2047 .. 2047 */
 void dqc_prepare_masks(void);
 
+int64_t dqc_take(uint64_t *states, int64_t lanes, const int64_t *frequencies, const int64_t *alphabets,
+                 const int64_t *kept, const int64_t *fillers, int64_t *lengths, int64_t tables, uint8_t *symbols,
+                 int64_t room, const uint8_t *words, int64_t words_end, int64_t next, int64_t bare);
+int64_t dqc_geometric(int64_t kept, int64_t size, int64_t filler, int64_t *frequencies);
+int64_t dqc_place(const uint8_t *fields, const int64_t *kept, const int64_t *lengths, const int64_t *fillers,
+                  const uint8_t *row_labels, int64_t rows, int64_t row_classes, const uint8_t *column_labels,
+                  int64_t columns, int64_t column_classes, int64_t open, int64_t *positions);
+int64_t dqc_positions(const uint8_t *fields, int64_t count, int64_t filler, int64_t *reached, int64_t *positions);
+int64_t dqc_decode_signs(const int64_t *positions, int64_t kept, int64_t size, int64_t columns, int64_t distance,
+                         uint8_t *signs, uint64_t state, const uint8_t *words, int64_t words_end);
 int64_t dqc_to_slots(int64_t *weights, int64_t alphabet, int64_t slots);
 int64_t dqc_table(const uint8_t *codes, int64_t used, int64_t width, int64_t alphabet, int64_t *frequencies);
 

@@ -1,4 +1,4 @@
-"""The inner loops in C (``native.c``, ``kernels.c``), where the package was installed with a C compiler at hand.
+"""The inner loops in C (``native.c``, ``ans.c``, ``kernels.c``), where the package was installed with a C compiler at hand.
 
 Without them the Python beside gives the same bytes, more slowly.
 """
@@ -40,6 +40,8 @@ _FUNCTIONS = {
     "dqc_decode_values": "piiiiippupi",
     "dqc_encode_floats": "ipip",
     "dqc_decode_floats": "ipiupi",
+    "dqc_decode_ans": "pipiiiipp",
+    "dqc_decode_ans_values": "piipiip",
     "dqc_push_turns": "pppip",
     "dqc_prepare": "p",
     "dqc_decode_kernels": "pipiiiipp",
@@ -191,6 +193,31 @@ def encode_floats(codes: NDArray[np.uint16], kept: int) -> Stream:
 def decode_floats(stream: Stream, kept: int, codes: NDArray[np.uint16]) -> bool:
     """Into codes (n,), zeros before; False if the stream does not end with them."""
     return not _call("dqc_decode_floats", kept, codes, len(codes), *_of_stream(stream))
+
+
+def decode_ans(
+    positions: bytes, values: bytes, size: int, count: int, codebook_size: int
+) -> tuple[NDArray[np.int64] | None, NDArray[np.uint8]] | None:
+    """The positions (count,) of the kept weights, None for all, and their indices (count,), by ``ans.py``.
+
+    None where it is for that to say what is wrong, or to read a rare form.
+    """
+    places, indices = np.empty(count, np.int64), np.empty(count, np.uint8)
+    data = positions, len(positions), values, len(values)
+    found = _call("dqc_decode_ans", *data, size, count, codebook_size, places, indices)
+    return None if found < 0 else (None if found else places, indices)
+
+
+def decode_ans_values(
+    values: bytes, size: int, places: NDArray[np.int64] | None, count: int, codebook_size: int
+) -> NDArray[np.uint8] | None:
+    """The indices (count,) of the weights at ascending positions (count,), None for all, by ``ans_values.py``.
+
+    None where it is for that to say what is wrong.
+    """
+    indices = np.empty(count, np.uint8)
+    found = _call("dqc_decode_ans_values", values, len(values), size, places, count, codebook_size, indices)
+    return None if found < 0 else indices
 
 
 def push_turns(states: NDArray[np.uint32], entries: NDArray[np.uint32], lanes: NDArray[np.uint8]) -> NDArray[np.uint16]:
