@@ -1,4 +1,4 @@
-"""The inner loops in C (``native.c``, ``ans.c``, ``kernels.c``), where the package was installed with a C compiler at hand.
+"""The inner loops in C (``native.c``, ``ans.c``, ``kernels.c``), where the package was installed with a compiler.
 
 Without them the Python beside gives the same bytes, more slowly.
 """
