@@ -1,5 +1,7 @@
 /* Reading binary fields one after another, never past their end: what cursor.py is to Python. */
 
+#pragma once
+
 #include "native.h"
 
 /* A place in bytes; failed: something was not there. */

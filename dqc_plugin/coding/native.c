@@ -1,8 +1,8 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
  * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions),
  * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs),
- * neighbours.py (dqc_decode_values), and floats.py (dqc_encode_floats, dqc_decode_floats). Those of kernels.py are in
- * kernels.c. */
+ * neighbours.py (dqc_decode_values), and floats.py (dqc_encode_floats, dqc_decode_floats). Other files are named as the
+ * Python is. */
 
 #include "native.h"
 

@@ -1,5 +1,7 @@
 /* What the coders' inner loops share. */
 
+#pragma once
+
 #include <stdint.h>
 
 #define SLOTS_LOG 14

@@ -1,4 +1,4 @@
-"""The inner loops in C (``native.c``, ``ans.c``, ``kernels.c``), where the package was installed with a compiler.
+"""The inner loops in C (the ``.c`` files beside), where the package was installed with a C compiler at hand.
 
 Without them the Python beside gives the same bytes, more slowly.
 """
