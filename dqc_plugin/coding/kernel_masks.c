@@ -10,40 +10,39 @@
 #define COUNTS (LARGEST_KERNEL + 1)
 #define MASK_SLOTS_LOG 12
 
-/* Of a mask (bit i is weight i) how many weights it keeps, which, the dropped ones before each, and the place after them. */
-typedef struct {
-    uint8_t places[LARGEST_KERNEL], gaps[LARGEST_KERNEL], kept, end;
-} mask;
-
-/* The same for any kernel: all masks, and those of each count, ascending: of a smaller kernel these are the first ones. */
-typedef struct {
-    mask masks[MASKS];
-    uint16_t of_counts[COUNTS][MASKS / 4];
-} mask_list;
-
-static mask_list all_masks;
-
-void dqc_prepare_masks(void)
-{
-    int counts[COUNTS] = {0};
-    memset(&all_masks, 0, sizeof(all_masks));
-    for (int bits = 0; bits < MASKS; bits++) {
-        mask *one = &all_masks.masks[bits];
-        for (int place = 0; place < LARGEST_KERNEL; place++)
-            if (bits >> place & 1) {
-                one->places[one->kept] = (uint8_t)place;
-                one->gaps[one->kept++] = (uint8_t)(place - one->end);
-                one->end = (uint8_t)(place + 1);
-            }
-        all_masks.of_counts[one->kept][counts[one->kept]++] = (uint16_t)bits;
-    }
-}
-
-/* All that a decoder needs of a mask, in half a line of the cache: its slots, and what it keeps. */
+/* All that a decoder needs of a mask (bit i is weight i), in half a line of the cache: its slots; of the weights that it
+ * keeps the homes and the dropped ones before each; and the place after them. */
 typedef struct {
     uint16_t width, first;
     uint8_t homes[2 * AT_ONCE - 4], gaps[LARGEST_KERNEL], end, rest[6];
 } told_mask;
+
+/* The same for any kernel: the masks of each count, ascending: of a smaller kernel these are the first ones. And what is
+ * kept of kernels as wide as most; slots are of a tensor. */
+static uint16_t masks_of_counts[COUNTS][MASKS / 4];
+static told_mask masks_of_most[MASKS];
+
+static int fill_mask(told_mask *to, int bits, int width)
+{
+    int kept = 0;
+    *to = (told_mask){.end = 0};
+    for (int place = 0; bits >> place; place++)
+        if (bits >> place & 1) {
+            to->homes[kept] = dqc_home_of(place, width);
+            to->gaps[kept++] = (uint8_t)(place - to->end);
+            to->end = (uint8_t)(place + 1);
+        }
+    return kept;
+}
+
+void dqc_prepare_masks(void)
+{
+    int counts[COUNTS] = {0};
+    for (int bits = 0; bits < MASKS; bits++) {
+        int kept = fill_mask(&masks_of_most[bits], bits, WIDTH_OF_MOST);
+        masks_of_counts[kept][counts[kept]++] = (uint16_t)bits;
+    }
+}
 
 #define COUNT_TILTS 32
 #define COUNT_ROW 16 /* at least COUNTS + ROW_PAD */
@@ -54,9 +53,10 @@ typedef struct {
     turns stream;
     int64_t columns, frequencies[COUNTS];
     int numbers[2 + LARGEST_KERNEL + 2], area, mean, values[MASKS];
-    uint8_t homes[LARGEST_KERNEL], is_made[COUNT_TILTS];
+    uint8_t is_made[COUNT_TILTS];
     uint16_t rows[COUNT_TILTS][COUNT_ROW];
-    told_mask *of_counts[COUNTS], masks[MASKS], *free;
+    const told_mask *all_masks;
+    told_mask *of_counts[COUNTS], masks[MASKS], *free, own_masks[MASKS];
     uint8_t owners[COUNTS][1 << MASK_SLOTS_LOG];
 } mask_model;
 
@@ -66,6 +66,9 @@ static void take_masks(cursor *c, mask_model *model, int height, int width, int6
     memset(model->of_counts, 0, sizeof(model->of_counts));
     model->free = model->masks;
     model->area = height * width;
+    model->all_masks = width == WIDTH_OF_MOST ? masks_of_most : model->own_masks;
+    for (int bits = 0; width != WIDTH_OF_MOST && bits < 1 << model->area; bits++)
+        fill_mask(&model->own_masks[bits], bits, width);
     model->mean = (int)(64 * count / kernels);
     model->columns = take_count(c);
     c->failed = c->failed || !model->columns || kernels % model->columns;
@@ -85,7 +88,7 @@ static void take_masks(cursor *c, mask_model *model, int height, int width, int6
 
 static void make_count(mask_model *model, int kept)
 {
-    const uint16_t *masks = all_masks.of_counts[kept];
+    const uint16_t *masks = masks_of_counts[kept];
     told_mask *to = model->of_counts[kept] = model->free;
     int64_t weights[MASKS / 4], count = 1, start = 0;
     int largest = INT32_MIN, shift = SLOTS_LOG - MASK_SLOTS_LOG;
@@ -99,14 +102,10 @@ static void make_count(mask_model *model, int kept)
     }
     dqc_to_slots(weights, count, 1 << MASK_SLOTS_LOG);
     for (int64_t i = 0; i < count; start += weights[i++], to++) {
-        const mask *one = &all_masks.masks[masks[i]];
+        *to = model->all_masks[masks[i]];
         to->first = (uint16_t)(start << shift);
         to->width = (uint16_t)(weights[i] << shift);
         memset(model->owners[kept] + start, (int)i, (size_t)weights[i]);
-        for (int k = 0; k < LARGEST_KERNEL; k++)
-            to->homes[k] = model->homes[one->places[k]];
-        memcpy(to->gaps, one->gaps, sizeof(to->gaps));
-        to->end = one->end;
     }
     model->free = to;
 }
@@ -189,8 +188,6 @@ int64_t dqc_decode_kernels(const uint8_t *positions, int64_t positions_length, c
     if (model && of_kernels) {
         take_masks(&of_masks, model, (int)height, (int)width, kernels, count);
         dqc_take_values(&of_values, of_kernels, (int)height, (int)width, (int)codewords);
-        for (int place = 0; place < model->area && !of_values.failed; place++)
-            model->homes[place] = dqc_home_of(of_kernels, place);
         if (of_masks.failed || of_values.failed)
             found = -2;
         else

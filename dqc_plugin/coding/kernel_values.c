@@ -102,8 +102,8 @@ static uint8_t *decode_block(value_model *model, uint8_t *indices)
     const int codewords = model->codewords;
     for (int64_t i = 0; i < cells; i++)
         model->grid[i] = empty;
-    if (model->width == 3 && model->alphabet <= 4)
-        decode_sequences(model, 5, 1);
+    if (model->width == WIDTH_OF_MOST && model->alphabet <= 4)
+        decode_sequences(model, WIDTH_OF_MOST + 2, 1);
     else
         decode_sequences(model, model->width + 2, 0);
     uint8_t *to = indices;
@@ -121,10 +121,9 @@ static uint8_t *decode_block(value_model *model, uint8_t *indices)
     return to;
 }
 
-/* The home of a weight, less that of its kernel. */
-uint8_t dqc_home_of(const value_model *model, int place)
+uint8_t dqc_home_of(int place, int width)
 {
-    return (uint8_t)((place / model->width + 1) * (model->width + 2) + place % model->width + 1);
+    return (uint8_t)((place / width + 1) * (width + 2) + place % width + 1);
 }
 
 /* The indices of the kernels that were added to a block, which is empty then: see decode_block. */
@@ -161,7 +160,7 @@ int64_t dqc_decode_in_kernels(const uint8_t *values, int64_t length, const uint8
             if (!left || at + *fields >= end)
                 break;
             at += *fields;
-            homes[kept++] = dqc_home_of(model, (int)(at++ - (end - area)));
+            homes[kept++] = dqc_home_of((int)(at++ - (end - area)), (int)width);
         }
         add_kernel(&block, homes, kept);
         if (kernels % model->block == 0 || !left)

@@ -9,6 +9,7 @@
 #define SLACK 16
 #define AT_ONCE 8
 #define AROUND_SIGNS 4
+#define WIDTH_OF_MOST 3 /* kernels: for these more is known beforehand */
 #define NO_SIGN 1 /* and 0 and 2 for the others: digits of base 3 */
 
 /* A weight of a grid. A dropped one, or a mark around a kernel, has a magnitude of the alphabet's length. */
@@ -74,4 +75,4 @@ static inline void add_kernel(adder *block, const uint8_t *homes, int64_t kept)
 
 void dqc_take_values(cursor *c, value_model *model, int height, int width, int codewords);
 uint8_t *dqc_decode_added(value_model *model, adder *block, uint8_t *indices);
-uint8_t dqc_home_of(const value_model *model, int place);
+uint8_t dqc_home_of(int place, int width); /* of a weight in the grid, less that of its kernel */
