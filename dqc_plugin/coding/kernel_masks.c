@@ -144,7 +144,7 @@ static int64_t walk_masks(mask_model *model, value_model *of_kernels, int32_t *o
                 column = 0, before = of_row = mean;
             int told = of_rows * (before - mean) + by_columns * (of_columns[column] - mean);
             int kept = count_of(model, within(told >> 7, -16, 15) + 16, of_counts & (SLOTS - 1), &first, &width);
-            of_counts = refilled(less_symbol(of_counts, width, first), &words);
+            of_counts = refilled_often(less_symbol(of_counts, width, first), &words);
             if (!model->of_counts[kept])
                 make_count(model, kept);
             int owner = model->owners[kept][(state & (SLOTS - 1)) >> (SLOTS_LOG - MASK_SLOTS_LOG)];

@@ -66,7 +66,7 @@ static inline void decode_value(value_model *model, int which, int64_t i, uint32
     for (int64_t k = 4; !is_short && k < model->alphabet; k += 4)
         magnitude += (slot >= starts[k]) + (slot >= starts[k + 1]) + (slot >= starts[k + 2]) + (slot >= starts[k + 3]);
     uint32_t first = starts[magnitude], width = starts[magnitude + 1] - first;
-    *of_magnitudes = refilled(less_symbol(*of_magnitudes, width, first), words);
+    *of_magnitudes = refilled_often(less_symbol(*of_magnitudes, width, first), words);
     uint32_t chance = model->chances[left->sign + 3 * (above->sign + 3 * (above[-1].sign + 3 * above[1].sign))];
     uint32_t of_ones = chance * (*of_signs >> SLOTS_LOG), of_rest = *of_signs & (SLOTS - 1), is_one = of_rest < chance;
     uint32_t one = of_ones + of_rest, zero = *of_signs - of_ones - chance, mask = -is_one;

@@ -268,16 +268,11 @@ def _of_stream(stream: Stream) -> tuple[Any, ...]:
 
 
 def _call(name: str, *arguments: Any) -> int:
-    return int(getattr(LIBRARY, name)(*[_argument(value) for value in arguments]))
-
-
-def _argument(value: Any) -> Any:
-    if type(value) is not np.ndarray:
-        return value
-    try:
-        return _bytes_at(value)  # numpy's own ways to an address take five times as long
-    except TypeError:  # read only
-        return value.ctypes.data
+    function = getattr(LIBRARY, name)
+    try:  # numpy's own ways to an address take five times as long
+        return int(function(*[_bytes_at(value) if type(value) is np.ndarray else value for value in arguments]))
+    except TypeError:  # an array is read only
+        return int(function(*[getattr(value, "ctypes", value) for value in arguments]))
 
 
 def _checked(found: int) -> int:
