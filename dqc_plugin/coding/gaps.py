@@ -77,6 +77,8 @@ class Histogram:
 
     @classmethod
     def of(cls, positions: NDArray[np.int64], size: int) -> Histogram:
+        if native.LIBRARY:
+            return cls(*native.gap_histogram(positions, size, _LONG))
         gaps = _gaps(positions, size)
         is_long = gaps >= _LONG
         return cls(np.bincount(gaps[~is_long], minlength=_LONG), gaps[is_long])

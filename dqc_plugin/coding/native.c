@@ -1,5 +1,6 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
- * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions),
+ * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions,
+ * dqc_gap_histogram), positions.py (dqc_octet_histogram),
  * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs),
  * neighbours.py (dqc_decode_values), and floats.py (dqc_encode_floats, dqc_decode_floats). Other files are named as the
  * Python is. */
@@ -257,6 +258,41 @@ int64_t dqc_positions(const uint8_t *fields, int64_t count, int64_t filler, int6
     }
     *reached = at;
     return found;
+}
+
+/* How many gaps before ascending positions, and after the last, are of each length below long (long,); the others one by
+ * one, for which there is room; how many. */
+int64_t dqc_gap_histogram(const int64_t *positions, int64_t count, int64_t size, int64_t longest, int64_t *short_gaps,
+                          int64_t *long_gaps)
+{
+    int64_t reached = 0, found = 0;
+    for (int64_t i = 0; i <= count; i++) {
+        int64_t at = i < count ? positions[i] : size, gap = at - reached;
+        if (gap < longest)
+            short_gaps[gap]++;
+        else
+            long_gaps[found++] = gap;
+        reached = at + 1;
+    }
+    return found;
+}
+
+/* How often each octet (256,) occurs in a mask of so many weights with ones at ascending positions. */
+int64_t dqc_octet_histogram(const int64_t *positions, int64_t count, int64_t size, int64_t *octets)
+{
+    int64_t at = 0, octet = 0, zeros = (size + 7) / 8;
+    for (int64_t i = 0; i < count; i++) {
+        if (positions[i] >> 3 != at) {
+            octets[octet]++;
+            zeros--;
+            at = positions[i] >> 3;
+            octet = 0;
+        }
+        octet |= (int64_t)1 << (positions[i] & 7);
+    }
+    octets[octet]++;
+    octets[0] += zeros - 1;
+    return 0;
 }
 
 #define SCATTER(type) \

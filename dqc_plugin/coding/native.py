@@ -33,6 +33,8 @@ _FUNCTIONS = {
     "dqc_geometric": "iiip",
     "dqc_place": "pppppiipiiip",
     "dqc_positions": "piipp",
+    "dqc_gap_histogram": "piiipp",
+    "dqc_octet_histogram": "piip",
     "dqc_scatter": "piipipipi",
     "dqc_encode_signs": "piiiipp",
     "dqc_push_decisions": "pipp",
@@ -141,6 +143,20 @@ def positions(fields: NDArray[np.uint8], filler: int, reached: NDArray[np.int64]
     """The positions (n,) that gap fields keep, from reached (1,) on, which moves on."""
     found = np.empty(len(fields), np.int64)
     return found[: _call("dqc_positions", np.ascontiguousarray(fields), len(fields), filler, reached, found)]
+
+
+def gap_histogram(positions: NDArray[np.int64], size: int, longest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many gaps are of each length below longest (longest,), and the others (n,): ``gaps.Histogram``."""
+    short, long = np.zeros(longest, np.int64), np.empty(size // longest + 1, np.int64)
+    places = np.ascontiguousarray(positions, np.int64)
+    return short, long[: _call("dqc_gap_histogram", places, len(places), size, longest, short, long)]
+
+
+def octet_histogram(positions: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """How often each octet (256,) occurs in a mask of ``size`` weights."""
+    octets, places = np.zeros(256, np.int64), np.ascontiguousarray(positions, np.int64)
+    _call("dqc_octet_histogram", places, len(places), size, octets)
+    return octets
 
 
 def scatter(

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dqc_plugin.coding import estimates, gaps, huffman, symbols, varint
+from dqc_plugin.coding import estimates, gaps, huffman, native, packed, symbols, varint
 from dqc_plugin.coding.estimates import Form
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
@@ -68,16 +68,23 @@ def _forms(positions: Positions, size: int, entropy_coded: bool) -> Iterator[For
 
 
 def _masks(positions: Positions, size: int, entropy_coded: bool, least: int) -> Iterator[Form]:
+    yield packed.packed_length(size, 1), lambda: bytes([_MASK, 0]) + _octets(positions, size).tobytes()
+    if entropy_coded:
+        counts = native.octet_histogram(positions, size) if native.LIBRARY else np.bincount(_octets(positions, size))
+        yield max(estimates.deflate_bytes(counts), least), partial(_write_mask, positions, size, False, least)
+    if entropy_coded and come_in_runs(positions):  # histograms do not tell of these
+        data = _write_mask(positions, size, True, least)
+        yield len(data), lambda: data
+
+
+def _write_mask(positions: Positions, size: int, runs: bool, least: int) -> bytes:
+    return bytes([_MASK, 8]) + huffman.encode(_octets(positions, size), runs=runs, least=least)
+
+
+def _octets(positions: Positions, size: int) -> NDArray[np.uint8]:
     mask = np.zeros(size, np.bool_)
     mask[positions] = True
-    octets = np.packbits(mask, bitorder="little")
-    yield len(octets), lambda: bytes([_MASK, 0]) + octets.tobytes()
-    if entropy_coded:
-        length = max(estimates.deflate_bytes(np.bincount(octets)), least)
-        yield length, lambda: bytes([_MASK, 8]) + huffman.encode(octets, least=least)
-    if entropy_coded and come_in_runs(positions):  # histograms do not tell of these
-        data = bytes([_MASK, 8]) + huffman.encode(octets, runs=True, least=least)
-        yield len(data), lambda: data
+    return np.packbits(mask, bitorder="little")
 
 
 def _write_gaps(head: bytes, positions: Positions, size: int, width: int, entropy_coded: bool, least: int) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import gaps
+from dqc_plugin.coding import gaps, native
 from dqc_plugin.errors import ArtifactError
 
 
@@ -54,3 +54,16 @@ def test_the_histogram_tells_the_fields(size: int, density: float, width: int) -
 def test_fields_that_do_not_fill_the_tensor(fields: list[int], count: int, size: int, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         gaps.Gaps(np.array(fields, np.uint8), 3).check(count, size)
+
+
+@settings(deadline=None)
+@given(data=st.data(), size=st.integers(1, 3000))
+def test_the_histogram_is_the_same_with_c_and_without(data: st.DataObject, size: int) -> None:
+    kept = data.draw(st.sets(st.integers(0, size - 1), max_size=40))
+    positions = np.array(sorted(kept), np.int64)
+    found = gaps.Histogram.of(positions, size)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(native, "LIBRARY", None)
+        expected = gaps.Histogram.of(positions, size)
+    np.testing.assert_array_equal(found.short, expected.short)
+    np.testing.assert_array_equal(found.long, expected.long)

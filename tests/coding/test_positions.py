@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqc_plugin.coding import positions
+from dqc_plugin.coding import native, positions
 from dqc_plugin.coding.gaps import Gaps
 from dqc_plugin.errors import ArtifactError
 
@@ -61,3 +61,12 @@ def test_a_mask_or_gaps_whichever_is_smaller(zeros: float, form: int) -> None:
 def test_streams_that_cannot_be(data: bytes, count: int, size: int, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         positions.decode(data, count, size)
+
+
+@pytest.mark.skipif(native.LIBRARY is None, reason="no C")
+@settings(deadline=None)
+@given(size=st.integers(0, 3000), density=st.floats(0, 1), seed=st.integers(0, 999))
+def test_octets_of_a_mask_are_counted(size: int, density: float, seed: int) -> None:
+    mask = np.random.default_rng(seed).random(size) < density
+    expected = np.bincount(np.packbits(mask, bitorder="little"), minlength=256)
+    np.testing.assert_array_equal(native.octet_histogram(np.flatnonzero(mask), size), expected)
