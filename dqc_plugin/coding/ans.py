@@ -66,14 +66,17 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
     """The ``count`` kept of ``size`` weights, in the order of their contexts; ArtifactError as every decoder."""
     if not size or not _can_stand_for(coded, size):
         raise ArtifactError(f"{len(coded)} bytes cannot stand for {size} weights")
-    in_one_call = native.LIBRARY and count and size <= MOST_IN_ONE_CALL
-    at_once = native.decode_ans(coded.positions, coded.indices, size, count, codebook_size) if in_one_call else None
-    if at_once:
-        return KeptIndices(size, *at_once)
-    found = ans_positions.decode(coded.positions, coded.indices, size, count)
+    if native.LIBRARY and 0 < count <= size <= MOST_IN_ONE_CALL:
+        at_once = native.decode_ans(coded.positions, coded.indices, size, count, codebook_size)
+        if at_once:
+            return KeptIndices(size, *at_once)
+    return _step_by_step(ans_positions.decode(coded.positions, coded.indices, size, count), size, codebook_size)
+
+
+def _step_by_step(found: Found, size: int, codebook_size: int) -> Decoded:
     if found.is_old and neighbours.are_in(found.values):
         return neighbours.decode(found.values, _ascending(found), size, codebook_size)
-    indices = _read_plainly(found, size, codebook_size) if in_one_call else None
+    indices = _of_plain_positions(found, size, codebook_size)
     if indices is None:
         values = ans_values.decode(found.values, found.counts, codebook_size, found.is_old)
         indices = _indices(values, found, size, codebook_size)
@@ -115,9 +118,9 @@ def _indices(values: Values, found: Found, size: int, codebook_size: int) -> NDA
     return ans_values.to_indices(numbers, of_neighbours, codebook_size)
 
 
-def _read_plainly(found: Found, size: int, codebook_size: int) -> NDArray[np.uint8] | None:
-    """The same in one call, of weights in their own order."""
-    if found.is_old or not isinstance(found.order, Whole):
+def _of_plain_positions(found: Found, size: int, codebook_size: int) -> NDArray[np.uint8] | None:
+    """The indices in one call, where the positions had no stream; None where they had, and for what is damaged."""
+    if native.LIBRARY is None or size > MOST_IN_ONE_CALL or found.is_old or not isinstance(found.order, Whole):
         return None
     return native.decode_ans_values(found.values, size, _positions(found), sum(found.counts), codebook_size)
 

@@ -208,6 +208,7 @@ def test_huge_claims_take_no_memory() -> None:
         (b"\xd0\xff\xff\xff\xff\x0f\xff" + bytes(40), bytes(40), 1000, 10),
         (b"\xd0\x0a\xff" + b"\x02\x01" * 40, bytes(40), 1000, 10),
         (b"\x80", b"\x0f\x02\x01" + bytes(8), 1000, 1000),
+        (b"\x90" + bytes(40), bytes(40), 1000, huge),
         (b"\x40", b"\x01\x00\x01\x02\x01" + bytes(8), huge, huge),
         (b"\x41\x3f" + bytes(40), bytes(40), 1000, 10),
         (b"\x43\x00\xff\xff\xff\xff\x0f\x10\x10" + bytes(40), bytes(40), 1000, 10),
