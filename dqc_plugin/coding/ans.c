@@ -115,12 +115,18 @@ typedef struct {
     uint8_t *indices;
 } tensor;
 
-/* Indices in the place of magnitudes, by their signs; -1 is all ones. */
+/* Of sign 1 an index counts from the end; -1 is all ones. */
+static inline uint8_t index_of(int magnitude, int sign, int64_t codewords)
+{
+    return (uint8_t)((magnitude ^ -sign) + (codewords & -sign));
+}
+
+/* Indices in the place of magnitudes, by their signs. */
 static void to_indices(const tensor *t, const uint8_t *signs, int are_packed)
 {
     for (int64_t i = 0; i < t->count; i++) {
         int sign = are_packed ? signs[i / 8] >> (i % 8) & 1 : signs[i];
-        t->indices[i] = (uint8_t)((t->indices[i] ^ -sign) + (t->codewords & -sign));
+        t->indices[i] = index_of(t->indices[i], sign, t->codewords);
     }
 }
 
@@ -149,8 +155,6 @@ static int read_neighbours(tensor *t, cursor *c, arena *own)
     stream s;
     untrim(c, &state, &s);
     memset(signs, 0, (size_t)t->count);
-    if ((s.end - s.at) % WORD_BYTES)
-        return 0;
     if (dqc_decode_signs(places, t->count, t->size, columns, *distance, signs, state, s.at, s.words))
         return 0;
     to_indices(t, signs, 0);
@@ -203,10 +207,8 @@ static int read_values(tensor *t, cursor *c, arena *own)
         return 0;
     if (form == APART)
         to_indices(t, payload, 1);
-    for (int64_t i = 0; form == JOINT && i < t->count; i++) {
-        int sign = t->indices[i] & 1;
-        t->indices[i] = (uint8_t)((t->indices[i] >> 1 ^ -sign) + (t->codewords & -sign));
-    }
+    for (int64_t i = 0; form == JOINT && i < t->count; i++)
+        t->indices[i] = index_of(t->indices[i] >> 1, t->indices[i] & 1, t->codewords);
     return 1;
 }
 

@@ -71,8 +71,7 @@ def decode(coded: Coded, size: int, count: int, codebook_size: int) -> Decoded:
 
 def _decode_masks(coded: Coded, size: int, count: int, codebook_size: int, kernels: Kernels) -> KeptByGaps:
     if not native.LIBRARY:
-        _, _, masks = _split(coded.positions)
-        places = kernel_masks.read(masks, size, count, kernels)
+        places = kernel_masks.read(coded.positions[_HEAD_BYTES:], size, count, kernels)
         fields = gaps.to_fields(places, int(places[-1]) + 1, _FILLER)
         indices = kernel_values.read(coded.indices, places, codebook_size, kernels)
         return KeptByGaps(size, Gaps(fields, _FILLER, is_open=True), indices)

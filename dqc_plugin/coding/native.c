@@ -1,9 +1,8 @@
 /* The inner loops of the coders. Each does what the Python beside it says, bit for bit: rans.py (dqc_take, dqc_push),
  * frequencies.py (dqc_to_slots, dqc_table, dqc_geometric), ans_positions.py (dqc_place), gaps.py (dqc_positions,
- * dqc_gap_histogram), positions.py (dqc_octet_histogram),
- * coders.py (dqc_scatter), signs.py with decisions.py (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs),
- * neighbours.py (dqc_decode_values), and floats.py (dqc_encode_floats, dqc_decode_floats). Other files are named as the
- * Python is. */
+ * dqc_gap_histogram), positions.py (dqc_octet_histogram), coders.py (dqc_scatter), signs.py with decisions.py
+ * (dqc_encode_signs, dqc_push_decisions, dqc_decode_signs), neighbours.py (dqc_decode_values), and floats.py
+ * (dqc_encode_floats, dqc_decode_floats). Other files are named as the Python is. */
 
 #include "native.h"
 
@@ -260,8 +259,8 @@ int64_t dqc_positions(const uint8_t *fields, int64_t count, int64_t filler, int6
     return found;
 }
 
-/* How many gaps before ascending positions, and after the last, are of each length below long (long,); the others one by
- * one, for which there is room; how many. */
+/* How many gaps before ascending positions, and after the last, are of each length below longest (longest,); the others
+ * one by one, for which there is room; how many. */
 int64_t dqc_gap_histogram(const int64_t *positions, int64_t count, int64_t size, int64_t longest, int64_t *short_gaps,
                           int64_t *long_gaps)
 {

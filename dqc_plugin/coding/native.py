@@ -72,7 +72,7 @@ def typed(library: ctypes.CDLL) -> ctypes.CDLL:
 
 LIBRARY = _library()
 _SLACK = 16  # that C writes beyond what it says
-_BLOCK = 1 << 11
+_BLOCK = 1 << 11  # fields of kernels that are decoded at once, before C sees that they are too many
 _bytes_at: Callable[[Any], Any] = (ctypes.c_char * 0).from_buffer
 
 
