@@ -312,7 +312,9 @@ def geometric(kept, size):
 def ans(head, values, size, kept, codewords):
     first = head.byte()
     is_old = first < 128
-    lanes, form, has_classes = 1 << first % 16, first >> 4 & 3, first & 64
+    lanes, form, has_classes, left_out = 1 << first % 16, first >> 4 & 3, first & 64, b""
+    if first % 16 >= 14 and not is_old:
+        lanes, left_out = 1, bytes([16 * (first % 16 - 14)])
     if is_old:
         lanes, form, has_classes = 1 << (head.byte() if first > 64 else 0), first & 1, first & 2
     order, counts, sizes, columns = range(size), [size], [size], 0
@@ -346,7 +348,7 @@ def ans(head, values, size, kept, codewords):
     if is_old and values[:1] == b" ":
         order = sorted(order)
         return order, by_neighbours(Cursor(values), order, codewords)
-    return order, ans_values(Cursor(values), counts, codewords, is_old, order, columns)
+    return order, ans_values(Cursor(left_out + values), counts, codewords, is_old, order, columns)
 
 
 def gaps_of(head, contexts, form, kept):

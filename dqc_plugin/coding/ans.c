@@ -10,6 +10,7 @@
 #define MARK 0x80
 #define HAS_CLASSES 0x40
 #define LANES_LOG 0x0F
+#define LEFT_OUT 14
 #define MOST_LEVELS 16
 #define MOST_CONTEXTS (2 * MOST_LEVELS - 1)
 #define MOST_SYMBOLS 256
@@ -17,7 +18,7 @@
 #define LONGEST_FILLER 255
 #define MOST_MATRIX (1 << 20)
 enum { ALL_KEPT, GEOMETRIC, OWN_TABLES };
-enum { JOINT, APART, BY_NEIGHBOURS };
+enum { NO_FORM = -1, JOINT, APART, BY_NEIGHBOURS };
 
 /* Memory that is given back at once. */
 typedef struct {
@@ -108,9 +109,11 @@ static int64_t payload_of(const stream *s, uint8_t *payload)
     return at;
 }
 
-/* What a tensor is told to be. places: of the kept weights, NULL of all; columns: of its matrix, 0 if there is none. */
+/* What a tensor is told to be. places: of the kept weights, NULL of all; columns: of its matrix, 0 if there is none;
+ * form: of the values, whose head is left out then, or NO_FORM. */
 typedef struct {
     int64_t size, count, codewords, contexts, counts[MOST_CONTEXTS], columns;
+    int form;
     int64_t *places;
     uint8_t *indices;
 } tensor;
@@ -165,9 +168,8 @@ static int read_neighbours(tensor *t, cursor *c, arena *own)
 static int read_values(tensor *t, cursor *c, arena *own)
 {
     int64_t kept[MOST_CONTEXTS], alphabets[MOST_CONTEXTS], none[MOST_CONTEXTS], lengths[MOST_CONTEXTS], runs = 0;
-    const uint8_t *head = take_bytes(c, t->contexts > 1 ? 2 : 1);
-    int form = c->failed ? 0 : *head >> 4, lanes_log = c->failed ? 0 : *head & LANES_LOG;
-    int64_t span = c->failed || t->contexts == 1 ? 1 : head[1];
+    const int head = t->form == NO_FORM ? take_byte(c) : t->form << 4, form = head >> 4, lanes_log = head & LANES_LOG;
+    const int64_t span = t->contexts > 1 ? take_byte(c) : 1;
     int64_t alphabet = form == JOINT ? t->codewords : (t->codewords + 1) / 2;
     int64_t *tables = room(own, MOST_CONTEXTS * MOST_SYMBOLS * (int64_t)sizeof(int64_t));
     stream s = {.lanes = (int64_t)1 << lanes_log};
@@ -298,6 +300,14 @@ static void take_counts(cursor *c, tensor *t)
     t->counts[t->contexts - 1] = left;
 }
 
+/* The logarithm of the number of lanes that a first byte says, and the form of the values if it says that. */
+static int take_lanes(tensor *t, uint8_t first)
+{
+    const int in_place = first & LANES_LOG;
+    t->form = in_place < LEFT_OUT ? NO_FORM : in_place - LEFT_OUT;
+    return in_place < LEFT_OUT ? in_place : 0;
+}
+
 /* Positions with a stream, and in *of_values what is left for the values. */
 static int read_positions(tensor *t, cursor *c, cursor *of_values, arena *own)
 {
@@ -306,7 +316,7 @@ static int read_positions(tensor *t, cursor *c, cursor *of_values, arena *own)
     int64_t of_classes[2 * (MOST_LEVELS + 1)], filler = 0;
     int64_t *tables = room(own, MOST_CONTEXTS * MOST_SYMBOLS * (int64_t)sizeof(int64_t));
     classes of = {.labels = NULL};
-    stream s = {.lanes = (int64_t)1 << (first & LANES_LOG)};
+    stream s = {.lanes = (int64_t)1 << take_lanes(t, first)};
     s.states = room(own, STATE_BYTES * s.lanes);
     uint8_t *payload = room(own, STATE_BYTES * s.lanes + (of_values->end - of_values->at));
     if (is_short(own) || (kind != GEOMETRIC && kind != OWN_TABLES))
@@ -353,7 +363,7 @@ int64_t dqc_decode_ans(const uint8_t *positions, int64_t positions_length, const
     arena own = {.used = 0}, of_positions = {.used = 0};
     cursor c = {.at = positions, .end = positions + positions_length}, of_values = {.at = values, .end = values + values_length};
     tensor t = {.size = size, .count = count, .codewords = codewords, .contexts = 1, .counts = {count}, .indices = indices};
-    const int are_all = positions_length == 1 && *positions == MARK && count == size;
+    const int are_all = positions_length == 1 && count == size && (*positions & ~LANES_LOG) == MARK && !take_lanes(&t, *positions);
     t.places = are_all ? NULL : places;
     int is_read = are_all || (*positions & MARK && read_positions(&t, &c, &of_values, &of_positions));
     is_read = is_read && read_values(&t, &of_values, &own);
@@ -369,7 +379,7 @@ int64_t dqc_decode_ans_values(const uint8_t *values, int64_t length, int64_t siz
     arena own = {.used = 0};
     cursor c = {.at = values, .end = values + length};
     tensor t = {.size = size, .count = count, .codewords = codewords, .contexts = 1, .counts = {count},
-                .places = places, .indices = indices};
+                .places = places, .indices = indices, .form = NO_FORM};
     int is_read = read_values(&t, &c, &own);
     give_back(&own);
     return is_read ? 0 : -1;

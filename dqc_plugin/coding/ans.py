@@ -54,7 +54,7 @@ def encode_values(kept: KeptIndices, codebook_size: int, plan: Plan, positions: 
     """The same with positions of ``positions.py``, for weights in their own order."""
     counts, tail = [len(kept.indices)], _tail(kept, replace(plan, order=Whole(kept.size)))
     values = ans_values.encode(kept.indices, counts, codebook_size, plan.form, 1, tail)
-    return None if values is None else _believable(Coded(ans_heads.around_plain(positions), values), kept.size)
+    return None if values is None else _believable(Coded(*ans_heads.around_plain(positions, values)), kept.size)
 
 
 def are_in(positions: bytes) -> bool:

@@ -7,12 +7,14 @@ own; 3, as ``positions.py`` has them: its bytes follow, there are no classes and
     less 1 (byte); for each of the two a table (``frequencies.py``) of the classes from class 0 on
   - with gaps: for each context but the last the number of kept weights (varint); with tables of their own, the filler F
     (byte, 1 or more) and for each context with kept weights a table of the F + 1 gap fields
+14 or 15 in the place of the logarithm: one lane, or none; and the first byte of the values (``ans_values.py``) is left
+out, which has one lane too, and the form 0 or 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dqc_plugin.coding import frequencies, varint
 from dqc_plugin.coding.classes import Classes, Whole
@@ -25,6 +27,7 @@ MARK = 0x80
 MOST_LEVELS = 16
 ALL_KEPT, GEOMETRIC, OWN_TABLES, PLAIN = range(4)
 _HAS_CLASSES, _LANES_LOG = 0x40, 0x0F
+_LEFT_OUT = 14
 Order = Whole | Classes
 
 
@@ -59,6 +62,7 @@ class Head:
 
     counts: kept weights of each context, None if all are kept. filler, tables: of the contexts with kept weights; 0 and
     None if they are geometric. fillers: how many each context has; None where its fields end with the last kept weight.
+    of_values: the first byte of the values, if it is left out there.
     """
 
     lanes: int
@@ -67,21 +71,34 @@ class Head:
     filler: int = 0
     tables: list[Frequencies] | None = None
     fillers: list[int] | None = None
+    of_values: bytes = b""
 
 
-def plain_in(positions: bytes) -> bytes | None:
-    """The bytes that :func:`around_plain` was given."""
-    return positions[1:] if positions[0] == around_plain(b"")[0] else None
+def leave_out(lanes_log: int, values: bytes) -> tuple[int, bytes]:
+    """What stands in the place of the logarithm of the number of lanes; and the values, which may lose their head."""
+    form, log_of_values = divmod(values[0], 16)
+    if lanes_log or log_of_values or form >= 16 - _LEFT_OUT:
+        return lanes_log, values
+    return _LEFT_OUT + form, values[1:]
 
 
-def around_plain(positions: bytes) -> bytes:
-    """Positions of ``positions.py``, with values by ANS."""
-    return bytes([MARK | PLAIN << 4]) + positions
+def plain_in(positions: bytes, values: bytes) -> tuple[bytes, bytes] | None:
+    """What :func:`around_plain` was given; None if these are no such positions."""
+    lanes_log, left_out = _lanes(positions[0])
+    if positions[0] & ~_LANES_LOG != MARK | PLAIN << 4 or lanes_log:
+        return None
+    return positions[1:], left_out + values
 
 
-def put(lanes_log: int, kind: int, order: Order, tables: Sequence[bytes], counts: list[int]) -> bytes:
+def around_plain(positions: bytes, values: bytes) -> tuple[bytes, bytes]:
+    """Positions of ``positions.py``, and values by ANS."""
+    in_place, values = leave_out(0, values)
+    return bytes([MARK | PLAIN << 4 | in_place]) + positions, values
+
+
+def put(in_place_of_log: int, kind: int, order: Order, tables: Sequence[bytes], counts: list[int]) -> bytes:
     """The head; tables: of rows and columns, if there are classes; the filler and the tables of gaps, if their own."""
-    first = MARK | lanes_log | kind << 4
+    first = MARK | in_place_of_log | kind << 4
     own = iter(tables)
     head = b"" if isinstance(order, Whole) else _put_shape(order) + next(own) + next(own)
     of_contexts = b"" if kind == ALL_KEPT else b"".join(map(varint.put, counts[:-1]))
@@ -91,26 +108,39 @@ def put(lanes_log: int, kind: int, order: Order, tables: Sequence[bytes], counts
 def take(cursor: Cursor, size: int, count: int) -> Head:
     """What a head says of the ``count`` kept of ``size`` weights; ArtifactError if it cannot be."""
     first = cursor.byte()
-    kind, lanes_log = first >> 4 & 3, first & _LANES_LOG
-    if kind == PLAIN or (kind == ALL_KEPT and count != size) or MARK < first <= MARK | _LANES_LOG:
+    kind, (lanes_log, left_out) = first >> 4 & 3, _lanes(first)
+    is_alone = first & ~_LANES_LOG == MARK
+    if kind == PLAIN or (kind == ALL_KEPT and count != size) or (is_alone and lanes_log):
         raise ArtifactError(f"positions have an unknown form ({first}), or are not of {count} of {size} weights")
-    if first & ~_LANES_LOG == MARK:
-        return Head(0, None, None)
+    if is_alone:
+        return Head(0, None, None, of_values=left_out)
+    return replace(_take_stream(cursor, size, count, first), lanes=1 << lanes_log, of_values=left_out)
+
+
+def _take_stream(cursor: Cursor, size: int, count: int, first: int) -> Head:
+    """What says how to read a stream, but its lanes."""
+    kind = first >> 4 & 3
     shape = _take_shape(cursor, size) if first & _HAS_CLASSES else None
     if kind == ALL_KEPT:
-        return Head(1 << lanes_log, shape, None)
+        return Head(1, shape, None)
     counts = _take_counts(cursor, shape.contexts if shape else 1, count)
     if kind == GEOMETRIC:
-        return Head(1 << lanes_log, shape, counts)
+        return Head(1, shape, counts)
     filler = cursor.byte()
     if not filler:
         raise ArtifactError("gaps have a filler of 0")
-    return Head(1 << lanes_log, shape, counts, filler, take_tables(cursor, counts, filler))
+    return Head(1, shape, counts, filler, take_tables(cursor, counts, filler))
 
 
 def take_tables(cursor: Cursor, counts: list[int], filler: int) -> list[Frequencies]:
     """Those of gap fields, of each context with kept weights."""
     return [frequencies.take(cursor, filler + 1) for kept in counts if kept]
+
+
+def _lanes(first: int) -> tuple[int, bytes]:
+    """The logarithm of the number of lanes, and the first byte of the values, if it is left out there."""
+    in_place = first & _LANES_LOG
+    return (in_place, b"") if in_place < _LEFT_OUT else (0, bytes([in_place - _LEFT_OUT << 4]))
 
 
 def _put_shape(order: Classes) -> bytes:

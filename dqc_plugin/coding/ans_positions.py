@@ -57,23 +57,25 @@ def encode(places: Places | None, counts: list[int], order: Order, values: bytes
         kind, of_gaps, part = _encode_gaps(places, counts, order.sizes)
         tables, parts = [*tables, *of_gaps], [*parts, part]
     if not parts:
-        return ans_heads.put(0, kind, order, tables, counts), values
+        in_place, values = ans_heads.leave_out(0, values)
+        return ans_heads.put(in_place, kind, order, tables, counts), values
     log = lanes_log(sum(len(symbols) for part in parts for symbols, _ in part), len(values))
+    in_place, values = ans_heads.leave_out(log, values)
     low, stream, used = rans.encode(parts, 1 << log, values)
-    return ans_heads.put(log, kind, order, tables, counts) + stream, low + values[used:]
+    return ans_heads.put(in_place, kind, order, tables, counts) + stream, low + values[used:]
 
 
 def decode(data: bytes, values: bytes, size: int, count: int) -> Found:
     """Where the ``count`` kept of ``size`` weights are; ArtifactError if the bytes cannot say that."""
-    plain = ans_heads.plain_in(data)
-    if plain is not None:
-        return Found(Whole(size), [count], positions.decode(plain, count, size), values)
+    plain = ans_heads.plain_in(data, values)
+    if plain:
+        return Found(Whole(size), [count], positions.decode(plain[0], count, size), plain[1])
     cursor = Cursor(data)
     is_old = not data[0] & ans_heads.MARK
     head = (older_heads if is_old else ans_heads).take(cursor, size, count)
     if not head.lanes:
         cursor.end()
-        return Found(Whole(size), [size], None, values, is_old)
+        return Found(Whole(size), [size], None, head.of_values + values, is_old)
     return _read(cursor.rest(), values, head, size, is_old)
 
 
@@ -87,7 +89,7 @@ def _read(data: Data, values: bytes, head: Head, size: int, is_old: bool) -> Fou
     payload, rest = stream.finish()
     if rest:
         raise ArtifactError(f"{len(rest)} bytes are left over after the positions")
-    return Found(order, head.counts or order.sizes, found, payload + values[states:], is_old)
+    return Found(order, head.counts or order.sizes, found, head.of_values + payload + values[states:], is_old)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ static inline const uint8_t *take_bytes(cursor *c, int64_t length)
     return c->at - length;
 }
 
+static inline int take_byte(cursor *c)
+{
+    const uint8_t *byte = take_bytes(c, 1);
+    return c->failed ? 0 : *byte;
+}
+
 /* The frequencies of a table, see dqc_table. */
 static inline void take_table(cursor *c, int64_t alphabet, int64_t *frequencies)
 {

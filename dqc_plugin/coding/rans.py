@@ -49,14 +49,14 @@ _FEW_LANES = 8
 _NO_FILLER = -1
 _MOST_LANES_LOG, _SYMBOLS_PER_LANE, _PAYLOAD_PER_LANE = 13, 192, 8
 _FEWEST_SYMBOLS = 1 << 15  # of fewer, more than a few lanes would cost more bytes than they save time
-_SYMBOLS_PER_FEW = 1024  # and of those each has so many
+_SYMBOLS_PER_FEW = 8192  # and of those each has so many: a lane costs a bit or two
 
 
 def lanes_log(symbols: int, payload: int) -> int:
     """The binary logarithm of a number of lanes for so many symbols and bytes of payload: fast, and still full."""
     most = min(symbols // _SYMBOLS_PER_LANE, payload // _PAYLOAD_PER_LANE, 1 << _MOST_LANES_LOG)
     if symbols < _FEWEST_SYMBOLS:
-        most = min(most, symbols // _SYMBOLS_PER_FEW, _FEW_LANES)
+        most = min(most, symbols // _SYMBOLS_PER_FEW)
     return max(most, 1).bit_length() - 1
 
 

@@ -94,6 +94,26 @@ def every_neighbour() -> Network:
     return network
 
 
+def every_left_out() -> Network:
+    """Tensors whose positions say how their values begin, of every form. A golden file holds it: leave it as it is."""
+    network = Network()
+    scale, codebook = torch.tensor(0.5), PowerOfTwo(4, True, torch.tensor(0.5))
+    steps = torch.arange(1, 4801)
+    noise = (steps * steps * 40503 + steps * 7919 >> 7) % 1009
+    magnitudes = 0.5 / 2 ** torch.log2(1 + noise % 60).floor()
+    signed = torch.where((steps * steps * 16807 >> 5) % 127 < 63, magnitudes, -magnitudes)
+    runs = steps // 600 % 2 == 0
+    some = (steps * (steps * steps * 31 + 1013904223) >> 7) % 997 < 240
+    for name, values in {"apart": signed, "joint": torch.where(noise % 16 > 0, magnitudes, -magnitudes)}.items():
+        network.add(f"{name}.gaps", torch.where(some, values, 0.0), codebook)
+        network.add(f"{name}.all", values.clamp(-0.5, 0.5), PowerOfTwo(4, False, scale))
+        network.add(f"{name}.runs", torch.where(runs, values, 0.0), codebook)
+    rows, columns = torch.arange(60).reshape(-1, 1), torch.arange(80)
+    kept = noise.reshape(60, 80) < (rows % 12) * (columns % 16) * 4
+    network.add("classes", torch.where(kept, signed.reshape(60, 80), 0.0), codebook)
+    return network
+
+
 def every_float() -> Network:
     """Few floats of each dtype, as they come to the form of their own. A golden file holds it: leave it as it is."""
     network = Network()

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from artifact_networks import assert_same, every_context, every_float, every_kind, every_neighbour, raw
+from artifact_networks import assert_same, every_context, every_float, every_kind, every_left_out, every_neighbour, raw
 
 from dqc_plugin.artifact import inspect, load, verify
 from dqc_plugin.artifact.index import Quantized
@@ -112,3 +112,12 @@ def test_the_golden_file_of_kernels_has_every_form_of_positions(monkeypatch: pyt
     assert [zlib.crc32(raw(weights)) for weights in tensors.values()] == KERNELS
     monkeypatch.setattr(native, "LIBRARY", None)
     assert_same(load(file), tensors)
+
+
+def test_the_golden_file_of_heads_left_out_has_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gaps, all, and runs, each with signs apart and not; and classes."""
+    file = GOLDEN / "v2-left-out.dqc"
+    assert {positions for positions, _ in _first_bytes(file.stem)} == {0x9E, 0x9F, 0x8E, 0x8F, 0xBE, 0xBF, 0xDF}
+    assert_same(load(file), every_left_out().tensors)
+    monkeypatch.setattr(native, "LIBRARY", None)
+    assert_same(load(file), every_left_out().tensors)
