@@ -153,9 +153,11 @@ def _draw_star(axes: Axes, x: list[float], y: list[float], colour: str, label: s
 def label_sizes(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+    low, high = axes.dataLim.intervalx
+    if 0 < high / low < _LEAST_SPAN:  # one size: matplotlib leaves the axis no width, or warns and makes it a decade
+        axes.autoscale(False, axis="x")
+        axes.set_xlim(low / _LEAST_SPAN, high * _LEAST_SPAN)
     low, high = axes.get_xlim()
-    if high / low < _LEAST_SPAN:  # one size: matplotlib leaves the axis no width, and draws nothing
-        low, high = axes.set_xlim(low / _LEAST_SPAN, high * _LEAST_SPAN)
     axes.xaxis.set_major_locator(
         LogLocator(subs=(1, 2, 5) if high / low > 4 else (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
     )
