@@ -14,7 +14,7 @@ out, which has one lane too, and the form 0 or 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dqc_plugin.coding import frequencies, varint
 from dqc_plugin.coding.classes import Classes, Whole
@@ -114,22 +114,21 @@ def take(cursor: Cursor, size: int, count: int) -> Head:
         raise ArtifactError(f"positions have an unknown form ({first}), or are not of {count} of {size} weights")
     if is_alone:
         return Head(0, None, None, of_values=left_out)
-    return replace(_take_stream(cursor, size, count, first), lanes=1 << lanes_log, of_values=left_out)
+    return _take_stream(cursor, size, count, first)
 
 
 def _take_stream(cursor: Cursor, size: int, count: int, first: int) -> Head:
-    """What says how to read a stream, but its lanes."""
-    kind = first >> 4 & 3
+    """What says how to read a stream."""
+    kind, (lanes_log, left_out) = first >> 4 & 3, _lanes(first)
     shape = _take_shape(cursor, size) if first & _HAS_CLASSES else None
     if kind == ALL_KEPT:
-        return Head(1, shape, None)
+        return Head(1 << lanes_log, shape, None, of_values=left_out)
     counts = _take_counts(cursor, shape.contexts if shape else 1, count)
-    if kind == GEOMETRIC:
-        return Head(1, shape, counts)
-    filler = cursor.byte()
-    if not filler:
+    filler = cursor.byte() if kind == OWN_TABLES else 0
+    if kind == OWN_TABLES and not filler:
         raise ArtifactError("gaps have a filler of 0")
-    return Head(1, shape, counts, filler, take_tables(cursor, counts, filler))
+    tables = take_tables(cursor, counts, filler) if filler else None
+    return Head(1 << lanes_log, shape, counts, filler, tables, of_values=left_out)
 
 
 def take_tables(cursor: Cursor, counts: list[int], filler: int) -> list[Frequencies]:

@@ -80,7 +80,7 @@ def test_both_forms_come_back(shape: tuple[int, ...], zeros: float, codewords: i
 @pytest.mark.parametrize("zeros", [0.5, 0.8, 0.9, 0.95, 0.98])
 @pytest.mark.parametrize("codewords", [7, 31, 255])
 def test_within_half_a_percent_of_the_entropy(zeros: float, codewords: int) -> None:
-    """At 98 % the entropy of 8,000 gaps is by chance 35 to 50 bytes below that of the coin that made them."""
+    """At 98 % the entropy of 8,000 gaps is by chance 30 to 45 bytes below that of the coin that made them."""
     kept = _network((500, 800), zeros, codewords)
     coded = best.encode(kept, codewords)
     _assert_same(best.decode(coded, kept.size, len(kept.indices), codewords), kept)
@@ -264,7 +264,7 @@ def test_c_and_python_find_the_same_in_damaged_classes(
     plan, _ = contexts.plans(kept, 15, _signs(kept, 15) if by_neighbours else b"")[0]
     coded = ans.encode(kept, 15, plan)
     assert coded is not None
-    assert coded.positions[0] in (0xD0, 0xDE)
+    assert coded.positions[0] == (0xD0 if by_neighbours else 0xDE)
     streams = [bytearray(coded.positions), bytearray(coded.indices)]
     damaged = streams[in_values]
     damaged[at % len(damaged)] = value
