@@ -40,7 +40,8 @@ class Stepper:
         self.step, self.held = step, held
         self.parallel = context.processes.parallel(model, context.device)
         self.forward = compiled(self.parallel, context.device) if context.schedule.compile else self.parallel
-        self.scaler = torch.amp.GradScaler(context.device.type, enabled=context.schedule.precision == "float16")
+        self.precision = settings.precision or context.schedule.precision
+        self.scaler = torch.amp.GradScaler(context.device.type, enabled=self.precision == "float16")
 
     def __call__(self, batch: Batch, index: int, total: int) -> Tensor:
         """Take the batch ``index`` of ``total`` of an epoch; its loss, detached, for this process's samples."""
@@ -70,7 +71,7 @@ class Stepper:
         context = self.context
         (inputs, labels), weight = context.processes.part(batch)
         inputs, labels = context.placed(inputs), labels.to(context.device)
-        dtype = _AUTOCAST.get(context.schedule.precision)
+        dtype = _AUTOCAST.get(self.precision)
         with torch.autocast(context.device.type, dtype, enabled=dtype is not None):
             loss = self.step((inputs, labels), self.forward)
         if weight != 1.0:

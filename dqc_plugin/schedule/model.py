@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from dqc_plugin.schedule.canonical import canonical_data
-from dqc_plugin.schedule.settings import Frozen
+from dqc_plugin.schedule.settings import Frozen, Precision
 from dqc_plugin.schedule.specs import DataSpec, ModelSpec
 from dqc_plugin.schedule.stages import Placed, Stage
 
@@ -27,7 +27,7 @@ class Header(Frozen):
     """The simple keys of a schedule.
 
     precision: of the training step; bfloat16 and float16 (with scaled gradients) are autocast, weights and evaluation
-        stay in float32.
+        stay in float32. A stage may have its own.
     channels_last: the memory format of images and kernels, faster for convolutions on most machines.
     compile: torch.compile for the forward pass of the training step, on a GPU with CUDA graphs.
     """
@@ -39,7 +39,7 @@ class Header(Frozen):
     seed: int = Field(0, ge=0, le=(1 << 32) - 1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(None, ge=1, le=_MOST_THREADS)
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Precision = "float32"
     channels_last: bool = False
     compile: bool = False
 

@@ -131,6 +131,8 @@ Optimizer = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]
 LRSchedule = Annotated[Constant | Cosine | Step | MultiStep | OneCycle, Field(discriminator="name")]
 Loss = CrossEntropy
 
+Precision = Literal["float32", "bfloat16", "float16"]
+
 # The choices of each key that holds a mapping with a name; the first is the default.
 CHOICES: dict[str, tuple[type[Frozen], ...]] = {
     "optimizer": (SGD, Adam, AdamW),
@@ -142,6 +144,7 @@ CHOICES: dict[str, tuple[type[Frozen], ...]] = {
 class TrainSettings(Frozen):
     """How one stage trains, complete: its own keys over those of the schedule's ``train`` over these defaults.
 
+    precision: of the stage's training step, see :class:`~dqc_plugin.schedule.model.Header`; None is the schedule's.
     accumulate_batches: so many batches make one optimizer step, as one batch of so many times batch_size would.
     distill, weight_averaging: None leaves it out.
     batch_norm_batches: the stage ends with batch norm's statistics averaged over so many training batches; 0 leaves
@@ -149,10 +152,11 @@ class TrainSettings(Frozen):
     """
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"distill", "weight_averaging", "batch_norm_batches", "accumulate_batches"}
+        {"distill", "weight_averaging", "batch_norm_batches", "accumulate_batches", "precision"}
     )
 
     epochs: int = Field(0, ge=0)
+    precision: Precision | None = None
     batch_size: int = Field(128, ge=1)
     accumulate_batches: int = Field(1, ge=1)
     optimizer: Optimizer = SGD()

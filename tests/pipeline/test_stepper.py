@@ -33,3 +33,15 @@ def test_pruners_and_codebooks_count_optimizer_steps(schedule: dict[str, Any], t
 def test_half_precision_trains(schedule: dict[str, Any], tmp_path: Path, precision: str) -> None:
     result = dqc_plugin.run({**schedule, "precision": precision}, tmp_path)
     assert result.stages[-1]["metric"] > 0.85
+
+
+def test_a_stage_may_have_its_own_precision(schedule: dict[str, Any], tmp_path: Path) -> None:
+    def trained(name: str, of_all: str, **of_the_stage: str) -> dict[str, torch.Tensor]:
+        stages = [{"train": {"epochs": 1, **of_the_stage}}]
+        return final_weights({**schedule, "precision": of_all, "stages": stages}, tmp_path / name)
+
+    half = trained("half", "bfloat16")
+    overridden = trained("overridden", "float32", precision="bfloat16")
+    whole = trained("whole", "bfloat16", precision="float32")
+    assert all(torch.equal(half[name], overridden[name]) for name in half)
+    assert not all(torch.equal(half[name], whole[name]) for name in half)

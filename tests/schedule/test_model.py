@@ -106,13 +106,14 @@ def test_keys_that_came_later_change_no_digest_until_they_say_something() -> Non
     digest = "6a4fe503f1c96bf70d1b548ddbb636c2df7ceb2b35b912b6832f6cc1f253088c"
     assert load_schedule(schedule).digest() == digest
     stages[1].update(distill=None, weight_averaging=None, batch_norm_batches=0, optimizer={"weight_decay_on": "all"})
-    stages[1].update(start_bits=None)
+    stages[1].update(start_bits=None, precision=None)
     assert load_schedule({**schedule, "compile": False}).digest() == digest
     assert load_schedule({**schedule, "compile": True}).digest() != digest
     for key, value in {
         "distill": {},
         "weight_averaging": {},
         "batch_norm_batches": 1,
+        "precision": "bfloat16",
         "start_bits": 6,
         "layers": {"fc": {"bits": 3, "start_bits": 6}},
         "optimizer": {"weight_decay_on": "weights"},
@@ -139,6 +140,7 @@ def test_a_schedule_is_read_only(write: Write, good: str) -> None:
 def test_stages_carry_complete_settings_with_the_documented_defaults() -> None:
     assert TrainSettings().model_dump() == {
         "epochs": 0,
+        "precision": None,
         "batch_size": 128,
         "accumulate_batches": 1,
         "optimizer": {

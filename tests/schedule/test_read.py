@@ -398,7 +398,7 @@ def test_everything_wrong_is_told_at_once_by_line(complaint: Complaint) -> None:
         "x.yml:11: stages[1].train.loss.l3: unknown key; valid: l1, l2, label_smoothing, name",
         "x.yml:13: stages[2].codebook: unknown key; "
         "valid: accumulate_batches, batch_norm_batches, batch_size, bits, distill, epochs, gradient, "
-        "gradient_clip_norm, granularity, layers, loss, lr_schedule, optimizer, preset, quantizer, range, "
+        "gradient_clip_norm, granularity, layers, loss, lr_schedule, optimizer, precision, preset, quantizer, range, "
         "weight_averaging, zero",
         "x.yml:15: stages[2].layers.fc1.bits: must be from 2 to 8, not 1",
         'x.yml:16: stages[2].layers["re:["]: is not a valid regular expression: '
