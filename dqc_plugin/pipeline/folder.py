@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,15 @@ class RunFolder:
         write_atomically(self.records_path, text.encode())
 
     def keep_environment(self, facts: Mapping[str, Any]) -> None:
-        """Note where the run was begun; what a resumed run adds is not told."""
+        """Note where the run is begun and, in the list ``continued``, where and when else it went on."""
         path = self.path / "environment.json"
-        if not path.exists():
+        if not path.exists() or not self._is_begun():
             write_atomically(path, json.dumps(facts, indent=2).encode())
+        elif not self.end_of_stage(len(self._schedule.stages) - 1).exists():
+            begun = _read_document(path, {"date"})
+            later = begun.pop("continued", [])
+            if facts not in (begun, *later):
+                write_atomically(path, json.dumps({**begun, "continued": [*later, facts]}, indent=2).encode())
 
     @property
     def weights_path(self) -> Path:
@@ -113,7 +118,7 @@ class RunFolder:
     def _claim(self) -> None:
         """Note the schedule; RunError if one of another is begun here."""
         kept, schedule = self.path / "schedule.json", self._schedule
-        before = _read_document(kept) if kept.exists() else None
+        before = _read_document(kept, {"digest", "schedule"}) if kept.exists() else None
         if before is not None and before["digest"] != schedule.digest() and self._is_begun():
             changes = "\n".join(f"  {line}" for line in differences(before["schedule"], schedule.canonical()))
             raise RunError(
@@ -129,12 +134,12 @@ class RunFolder:
         return self.records_path.exists() or any((self.path / "checkpoints").glob("*"))
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def _read_document(path: Path, keys: Set[str]) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise _damaged(path) from None
-    if not isinstance(document, dict) or not document.keys() >= {"digest", "schedule"}:
+    if not isinstance(document, dict) or not document.keys() >= keys:
         raise _damaged(path)
     return document
 

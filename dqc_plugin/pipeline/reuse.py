@@ -42,8 +42,9 @@ def _shared(folder: Path, canonical: dict[str, Any], sibling: Path) -> int:
     theirs = _read(sibling / "schedule.json").get("schedule")
     if theirs is None or sibling.resolve() == folder.resolve() or _head(theirs) != _head(canonical):
         return 0
-    here, there = _read(folder / "environment.json"), _read(sibling / "environment.json")
-    if any(here.get(key) != there.get(key) for key in _SAME_HERE):
+    here, begun = _read(folder / "environment.json"), _read(sibling / "environment.json")
+    places = [begun, *begun.get("continued", [])]
+    if any(here.get(key) != there.get(key) for there in places for key in _SAME_HERE):
         return 0
     count = 0
     for number, (ours, other) in enumerate(zip(canonical["stages"], theirs["stages"], strict=False)):

@@ -28,7 +28,8 @@ class Document:
     def facts(self) -> dict[str, list[Any]]:
         """Seeds, epochs of the stages, what accuracy was measured on, dates, versions and machines of all runs."""
         runs = [run for row in self.rows for run in row.runs]
-        places = [run.environment for run in runs if run.environment]
+        begun = [run.environment for run in runs if run.environment]
+        places = [place for first in begun for place in (first, *first.get("continued", ()))]
         return {
             "seeds": _unique(run.seed for run in runs),
             "epochs": _unique(list(run.epochs) for run in runs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -15,7 +16,7 @@ from torch import nn
 import dqc_plugin
 from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.reporter import Reporter
-from dqc_plugin.report import read_run
+from dqc_plugin.report import make_document, make_rows, read_run, read_runs
 
 Mapping = dict[str, Any]
 
@@ -79,6 +80,20 @@ def test_killed_in_every_stage(schedule: Mapping, tmp_path: Path) -> None:
     assert undisturbed.file is not None and resumed.file is not None
     assert resumed.file.read_bytes() == undisturbed.file.read_bytes()
     assert without_times(resumed.records) == without_times(undisturbed.records)
+
+
+def test_a_run_that_goes_on_elsewhere_tells_all_places(schedule: Mapping, tmp_path: Path) -> None:
+    run_and_die(schedule, tmp_path / "run", 2, 2, "step")
+    path = tmp_path / "run" / "environment.json"
+    here = json.loads(path.read_text())
+    path.write_text(json.dumps({**here, "threads": 7}))
+    for _ in range(2):  # the second time there is nothing left to do
+        dqc_plugin.run(schedule, tmp_path / "run")
+        assert json.loads(path.read_text()) == {**here, "threads": 7, "continued": [here]}
+    comparison = make_document(
+        "runs", "", make_rows([(run.labels, run, None) for run in read_runs([tmp_path / "run"])])
+    )
+    assert [place["threads"] for place in comparison.facts["machines"]] == [7, here["threads"]]
 
 
 def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ def test_another_seed_or_other_versions_share_nothing(schedule: dict[str, Any], 
     assert run({**schedule, "seed": 4}, tmp_path / "seed", tmp_path / "sibling")[1] == [0]
     facts = tmp_path / "sibling" / "environment.json"
     environment = json.loads(facts.read_text())
-    facts.write_text(json.dumps({**environment, "python": "3.0"}))
-    assert run(schedule, tmp_path / "version", tmp_path / "sibling")[1] == [0]
+    for other in ({"python": "3.0"}, {"continued": [{**environment, "threads": 99}]}):
+        facts.write_text(json.dumps({**environment, **other}))
+        assert run(schedule, tmp_path / next(iter(other)), tmp_path / "sibling")[1] == [0]
     facts.write_text(json.dumps(environment))
     assert run(schedule, tmp_path / "same", tmp_path / "sibling")[1] == []
 
