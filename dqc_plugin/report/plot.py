@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from dqc_plugin.report.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
@@ -38,31 +39,38 @@ def write_plot(document: Document, path: Path) -> list[Path]:
     """
     require_matplotlib()
     from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure = draw(document)
+        return [save_figure(figure, path, ending) for ending in (".png", ".svg")]
+
+
+def draw(document: Document) -> Figure:
+    """The figure that :func:`write_plot` writes."""
     from matplotlib.figure import Figure
 
     rows = [row for row in document.rows if row.bytes is not None and row.accuracy is not None]
     if not rows:
         raise RunError("nothing to plot: no finished run has a compressed file")
     panels = _panels(document, rows)
-    with rc_context(STYLE):
-        figure = Figure(figsize=(max(6.0, 3.8 * len(panels)), 4.2), layout="constrained")
-        areas = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, (title, series) in zip(areas, panels.items(), strict=True):
-            _draw_panel(axes, title, series)
-            _draw_others(axes, document)
-            label_sizes(axes)
-        areas[0].set_ylabel("accuracy, %")
-        handles = {
-            label: handle for axes in areas for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            handles.values(),
-            handles.keys(),
-            loc="outside lower center",
-            ncols=_legend_columns(handles, figure.get_figwidth()),
-            frameon=False,
-        )
-        return [save_figure(figure, path, ending) for ending in (".png", ".svg")]
+    styles = _styles(panels.values())
+    figure = Figure(figsize=(max(6.0, 3.8 * len(panels)), 4.2), layout="constrained")
+    areas = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, series) in zip(areas, panels.items(), strict=True):
+        _draw_panel(axes, title, series, styles)
+        _draw_others(axes, document)
+        label_sizes(axes)
+    areas[0].set_ylabel("accuracy, %")
+    _draw_legend(figure)
+    return figure
+
+
+def _draw_legend(figure: Figure) -> None:
+    """One for all panels, below them."""
+    named = [axes.get_legend_handles_labels() for axes in figure.axes]
+    handles = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}
+    columns = _legend_columns(handles, figure.get_figwidth())
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _legend_columns(labels: Iterable[str], inches: float) -> int:
@@ -90,6 +98,12 @@ def _panels(document: Document, rows: list[Row]) -> dict[str, Series]:
     return panels
 
 
+def _styles(panels: Iterable[Series]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each line, the same in all panels, also where one lacks lines that another has."""
+    names = dict.fromkeys(name for series in panels for name in series)
+    return {name: (COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]) for n, name in enumerate(names)}
+
+
 def _number_axis(document: Document) -> str | None:
     """The axis with most choices among those with numbers only."""
     choices = {axis: {row.labels.get(axis, "") for row in document.rows} for axis in document.axes}
@@ -109,11 +123,11 @@ def _worded(axis: str, label: str) -> str:
     return f"{axis} {label}" if _is_number(label) or label in ("true", "false") else label
 
 
-def _draw_panel(axes: Axes, title: str, series: Series) -> None:
+def _draw_panel(axes: Axes, title: str, series: Series, styles: Mapping[str, tuple[str, str]]) -> None:
     axes.set_title(title, loc="left")
     axes.set_xscale("log")
-    for number, (name, points) in enumerate(series.items()):
-        _draw_line(axes, name, points, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
+    for name, points in series.items():
+        _draw_line(axes, name, points, *styles[name])
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0.12)
