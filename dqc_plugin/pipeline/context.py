@@ -93,18 +93,19 @@ def model_factory(schedule: Schedule, model: nn.Module | None, device: torch.dev
     """Copies of the user's model, or new ones as the schedule says, initialised by its seed."""
     if model is not None:
         pristine = copy.deepcopy(model)
-        return lambda: _placed(copy.deepcopy(pristine), schedule, device)
+        return lambda: place_network(copy.deepcopy(pristine), schedule, device)
     if schedule.model is None:
         raise ConfigError("no model: give one in the schedule (model: lenet5) or to run(..., model=...)")
 
     def build() -> nn.Module:
         torch.manual_seed(schedule.seed)
-        return _placed(build_model(schedule), schedule, device)
+        return place_network(build_model(schedule), schedule, device)
 
     return build
 
 
-def _placed(network: nn.Module, schedule: Schedule, device: torch.device) -> nn.Module:
+def place_network(network: nn.Module, schedule: Schedule, device: torch.device) -> nn.Module:
+    """The network on the device, in the memory format of the schedule."""
     memory_format = torch.channels_last if schedule.channels_last else torch.preserve_format
     return network.to(device=device, memory_format=memory_format)  # type: ignore[no-any-return, call-overload]
 

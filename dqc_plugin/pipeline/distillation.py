@@ -10,6 +10,7 @@ from dqc_plugin.errors import RunError
 from dqc_plugin.pipeline.context import Context
 from dqc_plugin.pipeline.folder import load_checkpoint
 from dqc_plugin.pipeline.state import NetworkState
+from dqc_plugin.pipeline.teacher import make_teacher
 from dqc_plugin.schedule import TrainStage
 from dqc_plugin.schedule.settings import Distill
 
@@ -31,9 +32,11 @@ class Distillation:
 
 
 def find_distillation(context: Context, number: int, settings: Distill | None) -> Distillation | None:
-    """The teacher of a stage: the network after the last train stage before it, or that which the caller brought."""
+    """The teacher of a stage: its own, else the network after the last train stage before it or the caller's."""
     if settings is None:
         return None
+    if settings.teacher is not None:
+        return Distillation(make_teacher(context.schedule, settings.teacher, context.device), settings)
     trained = [n for n, stage in enumerate(context.schedule.stages[:number]) if isinstance(stage, TrainStage)]
     teacher = context.make_model()
     if trained:

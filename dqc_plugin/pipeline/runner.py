@@ -36,6 +36,7 @@ from dqc_plugin.pipeline.resume import forget_repeated_work, last_finished
 from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
+from dqc_plugin.pipeline.teacher import require_teachers
 from dqc_plugin.schedule import (
     CoderStage,
     PrunerStage,
@@ -104,6 +105,7 @@ def run(
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     if model is None and train_loader is None and loss is None:
         require_fit(checked, make_model(), evaluation)
+    require_teachers(checked, make_model(), evaluation, device)
     path = Path(out) if out is not None else Path("runs") / checked.name
     with joined(device) as processes, quiet_nni(), open_folder(path, checked, processes) as folder:
         context = Context(

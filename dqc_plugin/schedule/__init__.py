@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dqc_plugin.schedule.build import build_model
+from dqc_plugin.schedule.build import build_model, build_network
 from dqc_plugin.schedule.compressible import Layer, compressible_layers
 from dqc_plugin.schedule.differences import differences
 from dqc_plugin.schedule.family import Cell, Family, load_family
@@ -34,6 +34,7 @@ __all__ = [
     "TrainSettings",
     "TrainStage",
     "build_model",
+    "build_network",
     "compressible_layers",
     "differences",
     "expected_bytes",

@@ -41,9 +41,8 @@ def find_options(kind: Literal["pruner", "quantizer"], name: str) -> type[BaseMo
     return options
 
 
-def read_spec(spec: type[Spec], kind: Kind, data: Any, problems: Problems) -> Spec | None:
+def read_spec(spec: type[Spec], kind: Kind, keys: Keys, data: Any, problems: Problems) -> Spec | None:
     """``model:`` or ``data:``, a name or a mapping with a name and arguments; problems are added."""
-    keys: Keys = (kind,)
     if data is None:
         return None
     if not isinstance(data, (str, dict)):
@@ -56,7 +55,7 @@ def read_spec(spec: type[Spec], kind: Kind, data: Any, problems: Problems) -> Sp
     read = validate(spec, {**own, "arguments": arguments}, problems, lambda inner: (*keys, *inner))
     if isinstance(mapping.get("name"), str):
         try:
-            _check_arguments(kind, _factory(kind, mapping["name"]), arguments, valid, problems)
+            _check_arguments(kind, _factory(kind, mapping["name"]), arguments, valid, keys, problems)
         except DQCError as error:
             problems.add(keys if isinstance(data, str) else (*keys, "name"), str(error))
     return read
@@ -81,18 +80,20 @@ def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _check_arguments(kind: Kind, factory: Callable[..., Any], given: Data, own: set[str], problems: Problems) -> None:
+def _check_arguments(
+    kind: Kind, factory: Callable[..., Any], given: Data, own: set[str], keys: Keys, problems: Problems
+) -> None:
     parameters = _parameters(factory)
     named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for key, value in given.items():
         if key not in named and not takes_any:
-            problems.add((kind, key), f"unknown key{did_you_mean(key, {*named, *own})}")
+            problems.add((*keys, key), f"unknown key{did_you_mean(key, {*named, *own})}")
         elif not _is_plain(value):
-            problems.add((kind, key), f"must be plain data (numbers, text, lists, mappings), not {shown(value)}")
+            problems.add((*keys, key), f"must be plain data (numbers, text, lists, mappings), not {shown(value)}")
     for key, parameter in named.items():
         if parameter.default is parameter.empty and key not in given:
-            problems.add((kind, key), f"is required: the {kind}'s factory has no default for it")
+            problems.add((*keys, key), f"is required: the {kind}'s factory has no default for it")
 
 
 def _parameters(factory: Callable[..., Any]) -> list[inspect.Parameter]:

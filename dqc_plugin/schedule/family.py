@@ -46,8 +46,8 @@ def load_family(source: Path | str | Mapping[str, Any], overrides: Sequence[str]
     """The checked schedules of a file (or mapping) with a ``matrix``; without one, a family of one cell.
 
     A cell is called ``<name>-<choice>-...``, choices of an axis ``seed`` with that word before: ``-seed0``. A
-    ``checkpoint`` may name the choices of its cell: ``nets/{network}-seed{seed}.safetensors``; such a file need not be
-    there before the cell is run.
+    ``checkpoint``, a teacher's too, may name the choices of its cell: ``nets/{network}-seed{seed}.safetensors``; such a
+    file need not be there before the cell is run.
     overrides: as of :func:`load_schedule`, put in before the matrix; ``matrix.seed.seed=[0]`` makes an axis shorter.
     Raises ScheduleError with everything that is wrong in any cell, each thing once.
     """

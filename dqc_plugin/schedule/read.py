@@ -29,8 +29,8 @@ def read_schedule(data: Any, origin: Origin) -> Schedule:
         problems.raise_if_any()
     known = keep_known(data, _KEYS, (), problems)
     header = validate(Header, {key: known[key] for key in Header.model_fields if key in known}, problems, lambda k: k)
-    model = read_spec(ModelSpec, "model", known.get("model"), problems)
-    dataset = read_spec(DataSpec, "data", known.get("data"), problems)
+    model = read_spec(ModelSpec, "model", ("model",), known.get("model"), problems)
+    dataset = read_spec(DataSpec, "data", ("data",), known.get("data"), problems)
     stages = _read_stages(known, _read_defaults(known.get("train", {}), problems), problems)
     problems.raise_if_any()
     assert header is not None

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dqc_plugin.errors import DQCError, did_you_mean
 from dqc_plugin.registry import lookup
-from dqc_plugin.schedule.components import check_checkpoint, find_options
+from dqc_plugin.schedule.components import check_checkpoint, find_options, read_spec
 from dqc_plugin.schedule.keys import keep_known, nested_keys
 from dqc_plugin.schedule.merge import Data, locator, overlay
 from dqc_plugin.schedule.presets import KEY as PRESET
@@ -18,6 +18,7 @@ from dqc_plugin.schedule.problems import Keys, Problems
 from dqc_plugin.schedule.read_layers import read_layers
 from dqc_plugin.schedule.read_train import NESTED, read_train
 from dqc_plugin.schedule.settings import TRAIN_KEYS, TrainSettings
+from dqc_plugin.schedule.specs import ModelSpec
 from dqc_plugin.schedule.stages import CoderStage, PrunerStage, QuantizerStage, Stage, TrainStage
 from dqc_plugin.schedule.timing import check_epochs, check_lr_schedule
 from dqc_plugin.schedule.validate import validate
@@ -75,9 +76,12 @@ def _read_train_stage(data: Data, keys: Keys, defaults: Data, problems: Problems
         return None
     if checkpoint is not None and keys != ("stages", 0):
         problems.add((*inside, "checkpoint"), "a checkpoint can only start a schedule, in its first stage")
-    if train.distill is not None and keys == ("stages", 0):
+    if train.distill is not None and train.distill.teacher is None and keys == ("stages", 0):
         place = (*inside, "distill") if "distill" in own else ("train", "distill")
-        problems.add(place, "the first stage has no network to learn from; give it to later stages (null: not here)")
+        problems.add(
+            place,
+            "the first stage has no network to learn from; name a teacher, or give it to later stages (null: not here)",
+        )
     if train.epochs == 0 and checkpoint is None:
         problems.add((*inside, "epochs"), "must be at least 1 (or give a checkpoint to start from)")
     return TrainStage(checkpoint=checkpoint if isinstance(checkpoint, str) else None, train=train)
@@ -122,7 +126,17 @@ def _read_training(own: Data, keys: Keys, defaults: Data, problems: Problems) ->
     train = read_train(overlay(defaults, own), problems, locate)
     if train is not None:
         check_lr_schedule(train, keys, locate, problems)
+        _check_teacher(train, locate, problems)
     return train
+
+
+def _check_teacher(train: TrainSettings, locate: Callable[[Keys], Keys], problems: Problems) -> None:
+    """Adds a problem unless the network to learn from can be found."""
+    teacher = train.distill.teacher if train.distill else None
+    if teacher is not None:
+        keys = locate(("distill", "teacher"))
+        read_spec(ModelSpec, "model", (*keys, "model"), teacher.model, problems)
+        check_checkpoint(teacher.checkpoint, (*keys, "checkpoint"), problems)
 
 
 def _find(find: Callable[[], Any], name: Any, keys: Keys, problems: Problems) -> Any:

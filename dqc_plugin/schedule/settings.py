@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationInfo, field_validator
 
 
 class Frozen(BaseModel):
@@ -114,11 +114,24 @@ class CrossEntropy(Frozen):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
 
 
+class Teacher(Frozen):
+    """A network to learn from. model: a name, or name and arguments, as ``model:``; checkpoint: its weights."""
+
+    model: Annotated[str | dict[str, Any], SkipValidation]  # checked with the arguments of its factory
+    checkpoint: str
+
+
 class Distill(Frozen):
-    """Learn from the network of the last train stage too: (1 - weight) loss + weight T^2 KL at temperature T."""
+    """Learn from another network too: (1 - weight) loss + weight T^2 KL at temperature T.
+
+    teacher: None for the network of the last train stage.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"teacher"})
 
     weight: float = Field(0.5, gt=0, le=1)
     temperature: float = Field(4.0, gt=0)
+    teacher: Teacher | None = None
 
 
 class WeightAveraging(Frozen):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from typing_extensions import Self
 
 from dqc_plugin.registry import import_attribute, lookup
 from dqc_plugin.schedule.settings import Frozen
@@ -24,6 +26,12 @@ class ModelSpec(Frozen):
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, written: str | Mapping[str, Any]) -> Self:
+        """From what a schedule says, already checked."""
+        arguments = {"name": written} if isinstance(written, str) else dict(written)
+        return cls(name=arguments.pop("name"), arguments=arguments)
 
     def factory(self) -> Any:
         """The callable that builds the network; RegistryError if there is none."""

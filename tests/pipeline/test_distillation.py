@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 import dqc_plugin
-from dqc_plugin.errors import ScheduleError
+from dqc_plugin.errors import DQCError, ScheduleError
 from dqc_plugin.pipeline.distillation import Distillation
 from dqc_plugin.schedule import load_schedule
 from dqc_plugin.schedule.settings import Distill
@@ -44,6 +45,44 @@ def test_a_network_of_the_caller_teaches_itself(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     result = dqc_plugin.run(schedule, tmp_path, model=network)
     assert result.records[0]["loss"] < 0.05  # 2 exponents of 128 apart are the only difference
+
+
+@pytest.fixture
+def taught(schedule: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """A schedule whose only stage learns from a trained network of another architecture."""
+    trained = dqc_plugin.run({**schedule, "stages": [{"train": {"epochs": 4}}]}, tmp_path / "teacher")
+    teacher = {"model": schedule["model"], "checkpoint": str(trained.folder / "model.safetensors")}
+    schedule["model"] = {"name": "resnet20", "width": 4, "in_channels": 1}
+    schedule["stages"] = [{"train": {"epochs": 6, "distill": {"weight": 1.0, "teacher": teacher}}}]
+    return schedule
+
+
+def test_another_network_may_teach_also_the_first_stage(taught: dict[str, Any], tmp_path: Path) -> None:
+    result = dqc_plugin.run(taught, tmp_path / "student")
+    assert result.stages[0]["metric"] > 0.5  # without a label
+    again = load_schedule(json.loads(json.dumps(load_schedule(taught).canonical())))
+    assert again == load_schedule(taught)
+
+
+def test_a_teacher_that_cannot_teach_is_told_before_anything_is_trained(taught: dict[str, Any], tmp_path: Path) -> None:
+    teacher = taught["stages"][0]["train"]["distill"]["teacher"]
+    kept = dict(teacher)
+    for changed, message in [
+        ({"model": 5}, r"^stages\[0\].train.distill.teacher.model: must be a name, or a mapping .* not 5$"),
+        ({"model": "lenet6"}, r"stages\[0\].train.distill.teacher.model: .*did you mean 'lenet5'"),
+        ({"model": {"name": "resnet20", "widht": 3}}, r"teacher.model.widht: unknown key; did you mean 'width'"),
+        ({"checkpoint": "none.pt"}, r"distill.teacher.checkpoint: no such file: none.pt"),
+        ({"checkpont": "none.pt"}, r"distill.teacher.checkpont: unknown key"),
+        ({"model": "resnet20"}, r"model.safetensors: no entry 'conv1.weight' of the model"),
+    ]:
+        taught["stages"][0]["train"]["distill"]["teacher"] = {**kept, **changed}
+        with pytest.raises(DQCError, match=message):
+            dqc_plugin.run(taught, tmp_path / "student")
+    taught["stages"][0]["train"]["distill"]["teacher"] = kept
+    taught["model"]["classes"] = 12
+    with pytest.raises(ScheduleError, match=r"its outputs have shape \[10\], those of the network that learns \[12\]"):
+        dqc_plugin.run(taught, tmp_path / "student")
+    assert not (tmp_path / "student").exists()
 
 
 def test_the_first_stage_has_no_teacher() -> None:

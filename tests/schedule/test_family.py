@@ -117,6 +117,10 @@ def test_a_checkpoint_names_the_choices_of_its_cell() -> None:
     family["stages"] = [{"train": {"checkpoint": "nets/{sead}.pt"}}]
     with pytest.raises(ScheduleError, match=r"\{sead\} names no axis of the matrix; did you mean 'seed'"):
         load_family(family)
+    teacher = {"model": "lenet5", "checkpoint": "nets/{size}.pt"}
+    family["stages"] = [{"train": {"epochs": 1, "distill": {"teacher": teacher}}}]
+    stages = [cell.schedule.stages[0].canonical()["train"] for cell in load_family(family).cells]
+    assert [s["distill"]["teacher"]["checkpoint"] for s in stages] == ["nets/1.pt"] * 2 + ["nets/2.pt"] * 2
 
 
 @pytest.mark.parametrize("path", FAMILIES, ids=lambda path: path.stem)
