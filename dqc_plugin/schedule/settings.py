@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationInfo, field_validator
 
 
 class Frozen(BaseModel):
@@ -114,10 +114,15 @@ class CrossEntropy(Frozen):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
 
 
-class Teacher(Frozen):
-    """A network to learn from. model: a name, or name and arguments, as ``model:``; checkpoint: its weights."""
+def _with_name(model: Any) -> Any:
+    return {"name": model} if isinstance(model, str) else model
 
-    model: Annotated[str | dict[str, Any], SkipValidation]  # checked with the arguments of its factory
+
+class Teacher(Frozen):
+    """A network to learn from. model: name and arguments as those of ``model:``; checkpoint: its weights."""
+
+    # Checked with the arguments of its factory.
+    model: Annotated[dict[str, Any], SkipValidation, BeforeValidator(_with_name)]
     checkpoint: str
 
 

@@ -28,10 +28,9 @@ class ModelSpec(Frozen):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, written: str | Mapping[str, Any]) -> Self:
-        """From what a schedule says, already checked."""
-        arguments = {"name": written} if isinstance(written, str) else dict(written)
-        return cls(name=arguments.pop("name"), arguments=arguments)
+    def of(cls, written: Mapping[str, Any]) -> Self:
+        """From a name and arguments beside it, already checked."""
+        return cls(name=written["name"], arguments={key: value for key, value in written.items() if key != "name"})
 
     def factory(self) -> Any:
         """The callable that builds the network; RegistryError if there is none."""

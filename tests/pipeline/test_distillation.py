@@ -62,6 +62,10 @@ def test_another_network_may_teach_also_the_first_stage(taught: dict[str, Any], 
     assert result.stages[0]["metric"] > 0.5  # without a label
     again = load_schedule(json.loads(json.dumps(load_schedule(taught).canonical())))
     assert again == load_schedule(taught)
+    taught["stages"][0]["train"]["distill"]["teacher"]["model"] = {"name": "lenet5"}
+    digest = load_schedule(taught).digest()
+    taught["stages"][0]["train"]["distill"]["teacher"]["model"] = "lenet5"
+    assert load_schedule(taught).digest() == digest
 
 
 def test_a_teacher_that_cannot_teach_is_told_before_anything_is_trained(taught: dict[str, Any], tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_a_teacher_that_cannot_teach_is_told_before_anything_is_trained(taught: 
     kept = dict(teacher)
     for changed, message in [
         ({"model": 5}, r"^stages\[0\].train.distill.teacher.model: must be a name, or a mapping .* not 5$"),
-        ({"model": "lenet6"}, r"stages\[0\].train.distill.teacher.model: .*did you mean 'lenet5'"),
+        ({"model": "lenet6"}, r"stages\[0\].train.distill.teacher.model.name: .*did you mean 'lenet5'"),
         ({"model": {"name": "resnet20", "widht": 3}}, r"teacher.model.widht: unknown key; did you mean 'width'"),
         ({"checkpoint": "none.pt"}, r"distill.teacher.checkpoint: no such file: none.pt"),
         ({"checkpont": "none.pt"}, r"distill.teacher.checkpont: unknown key"),
