@@ -19,22 +19,21 @@ def require_fit(schedule: Schedule, model: nn.Module, batches: Iterable[Batch]) 
 
     batches: (inputs, labels), of which the first is looked at.
     """
+    inputs, labels = next(iter(batches), (None, None))
+    if inputs is None or labels is None:
+        return
     name = schedule.model.name if schedule.model else ""
     where = f"{schedule.origin.place(('model',)).label}model: {name}"
-    _, labels = next(iter(batches), (None, None))
-    outputs = first_outputs(model, batches, where)
-    if labels is not None and outputs is not None and outputs.dim() == 2 and int(labels.max()) >= outputs.shape[1]:
+    outputs = few_outputs(model, inputs, where)
+    if outputs is not None and outputs.dim() == 2 and int(labels.max()) >= outputs.shape[1]:
         raise ScheduleError(f"{where} has {outputs.shape[1]} outputs, but the data has a class {int(labels.max())}")
 
 
-def first_outputs(model: nn.Module, batches: Iterable[Batch], where: str) -> Tensor | None:
-    """What the network gives for a few inputs of the first batch; None without a batch, or if it is no tensor.
+def few_outputs(model: nn.Module, inputs: Tensor, where: str) -> Tensor | None:
+    """What the network gives for a few of the inputs; None if that is no tensor.
 
     Raises ScheduleError, which begins with ``where``, if it cannot take the inputs.
     """
-    inputs, _ = next(iter(batches), (None, None))
-    if inputs is None:
-        return None
     try:
         with torch.no_grad():
             outputs = model.eval()(inputs[:_FEW].to(next(model.parameters()).device))

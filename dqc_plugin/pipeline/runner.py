@@ -105,7 +105,7 @@ def run(
     training, evaluation = _data(checked, device, train_loader, eval_loader)
     if model is None and train_loader is None and loss is None:
         require_fit(checked, make_model(), evaluation)
-    require_teachers(checked, make_model(), evaluation, device)
+    require_teachers(checked, make_model, evaluation, device)
     path = Path(out) if out is not None else Path("runs") / checked.name
     with joined(device) as processes, quiet_nni(), open_folder(path, checked, processes) as folder:
         context = Context(

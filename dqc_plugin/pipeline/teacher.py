@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from torch import nn
 from dqc_plugin.errors import ScheduleError
 from dqc_plugin.pipeline.context import place_network
 from dqc_plugin.pipeline.evaluate import Batch
-from dqc_plugin.pipeline.fits import first_outputs
+from dqc_plugin.pipeline.fits import few_outputs
 from dqc_plugin.pipeline.start import starting_weights
 from dqc_plugin.schedule import CoderStage, ModelSpec, Schedule, build_network
 from dqc_plugin.schedule.settings import Teacher
@@ -30,19 +30,29 @@ def make_teacher(schedule: Schedule, teacher: Teacher, device: torch.device) -> 
     return place_network(network, schedule, device)
 
 
-def require_teachers(schedule: Schedule, model: nn.Module, batches: Iterable[Batch], device: torch.device) -> None:
+def require_teachers(
+    schedule: Schedule, make_model: Callable[[], nn.Module], batches: Iterable[Batch], device: torch.device
+) -> None:
     """The errors of :func:`make_teacher` before anything is trained, and ScheduleError if model and teacher differ in
     the shape of their outputs.
 
     batches: (inputs, labels), of which the first is looked at.
     """
+    teachers = _teachers(schedule)
+    inputs = next(iter(batches), (None, None))[0] if teachers else None
+    if inputs is None:
+        return
+    wanted = few_outputs(make_model(), inputs, "model:")
+    for teacher in teachers:
+        where = f"{_KEY}: {teacher.checkpoint}"
+        outputs = few_outputs(make_teacher(schedule, teacher, device), inputs, where)
+        if outputs is not None and wanted is not None and outputs.shape != wanted.shape:
+            shapes = f"shape {list(outputs.shape[1:])}, those of the network that learns {list(wanted.shape[1:])}"
+            raise ScheduleError(f"{where}: its outputs have {shapes}")
+
+
+def _teachers(schedule: Schedule) -> list[Teacher]:
+    """Each once, though several stages learn from it."""
     stages = [stage for stage in schedule.stages if not isinstance(stage, CoderStage)]
-    for stage in stages:
-        if stage.train.distill is not None and stage.train.distill.teacher is not None:
-            teacher = stage.train.distill.teacher
-            where = f"{_KEY}: {teacher.checkpoint}"
-            outputs = first_outputs(make_teacher(schedule, teacher, device), batches, where)
-            wanted = first_outputs(model, batches, "model:")
-            if outputs is not None and wanted is not None and outputs.shape != wanted.shape:
-                shapes = f"shape {list(outputs.shape[1:])}, those of the network that learns {list(wanted.shape[1:])}"
-                raise ScheduleError(f"{where}: its outputs have {shapes}")
+    named = [stage.train.distill.teacher for stage in stages if stage.train.distill]
+    return [teacher for n, teacher in enumerate(named) if teacher is not None and teacher not in named[:n]]
