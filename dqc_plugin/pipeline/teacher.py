@@ -38,7 +38,7 @@ def require_teachers(
 
     batches: (inputs, labels), of which the first is looked at.
     """
-    teachers = _teachers(schedule)
+    teachers = teachers_of(schedule)
     inputs = next(iter(batches), (None, None))[0] if teachers else None
     if inputs is None:
         return
@@ -51,7 +51,7 @@ def require_teachers(
             raise ScheduleError(f"{where}: its outputs have {shapes}")
 
 
-def _teachers(schedule: Schedule) -> list[Teacher]:
+def teachers_of(schedule: Schedule) -> list[Teacher]:
     """Each once, though several stages learn from it."""
     stages = [stage for stage in schedule.stages if not isinstance(stage, CoderStage)]
     named = [stage.train.distill.teacher for stage in stages if stage.train.distill]

@@ -12,7 +12,8 @@ from typing import Any
 from dqc_plugin.errors import ConfigError
 from dqc_plugin.pipeline.folder import write_atomically
 from dqc_plugin.pipeline.runner import run
-from dqc_plugin.schedule import Schedule, load_schedule
+from dqc_plugin.pipeline.teacher import teachers_of
+from dqc_plugin.schedule import Schedule, TrainStage, load_schedule
 from dqc_plugin.search.space import trial_schedule
 from dqc_plugin.search.trial import RESULT, Trial, read_trial
 
@@ -26,7 +27,7 @@ def is_local(nni: Mapping[str, Any]) -> bool:
 
 
 def send(folder: Path, trials: Path, nni: Mapping[str, Any]) -> Path:
-    """The folder that NNI copies to the other machines: the schedule, and the network that all trials start from.
+    """The folder that NNI copies to the other machines: the schedule, its checkpoints, where trials start.
 
     Raises ConfigError for a trialCodeDirectory: own modules have to be installed there.
     """
@@ -38,7 +39,17 @@ def send(folder: Path, trials: Path, nni: Mapping[str, Any]) -> Path:
     shutil.copyfile(folder / BASE, code / BASE)
     if (trials / START).exists():
         shutil.copytree(trials / START, code / "trials" / START, ignore=shutil.ignore_patterns(".lock"))
+    for path in _weights(load_schedule(folder / BASE)):
+        (code / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, code / path)
     return code
+
+
+def _weights(schedule: Schedule) -> list[Path]:
+    """The checkpoints below the working directory; others have to be at the same path on the other machines."""
+    starts = [stage.checkpoint for stage in schedule.stages if isinstance(stage, TrainStage) and stage.checkpoint]
+    paths = map(Path, [*starts, *(teacher.checkpoint for teacher in teachers_of(schedule))])
+    return [path for path in paths if not path.is_absolute() and ".." not in path.parts]
 
 
 def receive(target: Path, parameters: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
