@@ -52,7 +52,7 @@ def compare(
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
     failed: list[str] = []
-    command = f"dqc {shlex.join(sys.argv[1:])}"
+    command = f"dqc {shlex.join(word for word in sys.argv[1:] if word != '--no-run')}"  # what makes it again
     families = [path for path in what if not path.is_dir() and path.suffix in (".yml", ".yaml")]
     if families and len(what) > 1:
         raise ConfigError(f"{families[0]}: a family is compared by itself; give it alone, or run folders alone")

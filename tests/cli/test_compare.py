@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 import statistics
 from pathlib import Path
@@ -102,8 +103,11 @@ def test_runs_are_compared_by_folder(finished: Path) -> None:
 
 
 def test_no_run_only_reads(finished: Path) -> None:
-    output, _ = dqc("compare", "small.yml", "--no-run", "--set", "matrix.seed.seed=[0, 1, 7]", cwd=finished)
+    more = ("--set", "matrix.seed.seed=[0, 1, 7]", "--report", "read")
+    output, _ = dqc("compare", "small.yml", "--no-run", *more, cwd=finished)
     assert "2 of 3" in output and not (finished / "runs" / "small" / "small-3-seed7").exists()
+    command = json.loads((finished / "read" / "table.json").read_text())["command"]
+    assert command == f"dqc compare small.yml {shlex.join(more)}"
 
 
 def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) -> None:

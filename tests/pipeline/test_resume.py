@@ -96,6 +96,15 @@ def test_a_run_that_goes_on_elsewhere_tells_all_places(schedule: Mapping, tmp_pa
     assert [place["threads"] for place in comparison.facts["machines"]] == [7, here["threads"]]
 
 
+def test_a_stage_tells_the_seconds_of_all_its_epochs(schedule: Mapping, tmp_path: Path) -> None:
+    run_and_die(schedule, tmp_path / "run", 2, 2, "step")
+    path = tmp_path / "run" / "records.jsonl"
+    *before, epoch = map(json.loads, path.read_text().splitlines())
+    path.write_text("".join(json.dumps(record) + "\n" for record in [*before, {**epoch, "seconds": 1000.0}]))
+    stages = dqc_plugin.run(schedule, tmp_path / "run").stages
+    assert stages[1] == before[-1] and 1000 < stages[2]["seconds"] < 1060 and stages[3]["seconds"] < 60
+
+
 def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> None:
     fast = {"precision": "bfloat16", "channels_last": True, "model": {"name": "lenet5", "image_size": 8}}
     schedule["stages"][0]["train"]["epochs"] = 1
