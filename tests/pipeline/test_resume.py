@@ -102,7 +102,7 @@ def test_a_stage_tells_the_seconds_of_all_its_epochs(schedule: Mapping, tmp_path
     *before, epoch = map(json.loads, path.read_text().splitlines())
     path.write_text("".join(json.dumps(record) + "\n" for record in [*before, {**epoch, "seconds": 1000.0}]))
     stages = dqc_plugin.run(schedule, tmp_path / "run").stages
-    assert stages[1] == before[-1] and 1000 < stages[2]["seconds"] < 1060 and stages[3]["seconds"] < 60
+    assert stages[1] == before[-1] and stages[3]["seconds"] < 1000 < stages[2]["seconds"] < 2000
 
 
 def test_killed_with_the_fast_settings(schedule: Mapping, tmp_path: Path) -> None:
