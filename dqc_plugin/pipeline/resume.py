@@ -61,3 +61,9 @@ def forget_repeated_work(context: Context, first: int) -> None:
     ]
     if kept != records:
         context.folder.keep_records(kept)
+
+
+def seconds_spent(context: Context, stage: int) -> float:
+    """What the epochs of a stage took before the run was stopped."""
+    records = context.folder.records()
+    return sum(float(record["seconds"]) for record in records if (record["event"], record["stage"]) == ("epoch", stage))

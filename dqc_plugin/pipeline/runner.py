@@ -32,7 +32,7 @@ from dqc_plugin.pipeline.optimizers import make_optimizer
 from dqc_plugin.pipeline.processes import joined
 from dqc_plugin.pipeline.quiet import quiet_nni
 from dqc_plugin.pipeline.reporter import Reporter
-from dqc_plugin.pipeline.resume import forget_repeated_work, last_finished
+from dqc_plugin.pipeline.resume import forget_repeated_work, last_finished, seconds_spent
 from dqc_plugin.pipeline.reuse import reuse_stages
 from dqc_plugin.pipeline.start import starting_weights
 from dqc_plugin.pipeline.state import NetworkState, cpu_weights
@@ -143,7 +143,7 @@ def _run_stages(context: Context) -> RunResult:
     forget_repeated_work(context, first)
     context.processes.wait()
     for number in range(first, len(stages)):
-        started = time.perf_counter() - _seconds_of_epochs(folder.records(), number)
+        started = time.perf_counter() - seconds_spent(context, number)
         resumed = folder.epoch_of_stage(number).exists()
         context.reporter.stage(number, len(stages), stages[number].title, resumed)
         state, result = _run_stage(context, number, state)
@@ -154,13 +154,6 @@ def _run_stages(context: Context) -> RunResult:
     if not files:
         folder.keep_weights(model.state_dict())
     return RunResult(folder.path, files[0] if files else None, folder.records(), model)
-
-
-def _seconds_of_epochs(records: Iterable[Mapping[str, Any]], stage: int) -> float:
-    """What a stage's epochs took before the run was stopped."""
-    return sum(
-        float(record["seconds"]) for record in records if record["event"] == "epoch" and record["stage"] == stage
-    )
 
 
 def _run_stage(context: Context, number: int, state: NetworkState) -> tuple[NetworkState, dict[str, Any]]:
