@@ -41,6 +41,7 @@ def compare(
         make_rows,
         read_known,
         read_runs,
+        require_kept,
         require_matplotlib,
         write_report,
     )
@@ -60,6 +61,8 @@ def compare(
         family = load_family(what[0], set or [])
         folder = out or Path("runs") / family.name
         known = read_known(report)
+        if report and set:
+            require_kept(known, {cell.schedule.digest() for cell in family.cells}, report)
         failed = [] if no_run else _run(family, folder, known, console)
         others = [Other(**other.model_dump()) for other in family.others]
         document = make_document(family.name, command, _rows(family, folder, known), others)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dqc_plugin.errors import RunError
+from dqc_plugin.errors import ConfigError, RunError
 from dqc_plugin.report.runs import Run
 
 _LEFT_OUT = ("labels", "schedule", "file")
@@ -32,6 +32,16 @@ def read_known(folder: Path | None) -> dict[str, Run]:
         return {record["digest"]: _run(record) for record in records}
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: is not a table of dqc compare ({error}); delete it to run the family anew") from None
+
+
+def require_kept(known: Mapping[str, Run], digests: Container[str], folder: Path) -> None:
+    """Raise ConfigError if a report's runs are not all among the schedules that are to be reported in its place."""
+    lost = [run.name for digest, run in known.items() if digest not in digests]
+    if lost:
+        raise ConfigError(
+            f"{folder / 'table.json'}: has {len(lost)} run{'s' if len(lost) > 1 else ''} that --set leaves out, "
+            f"such as {lost[0]}; writing would lose them: give another --report, or none"
+        )
 
 
 def _run(record: Mapping[str, Any]) -> Run:

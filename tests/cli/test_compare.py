@@ -113,13 +113,23 @@ def test_no_run_only_reads(finished: Path) -> None:
 def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "t", tmp_path / "t")
     shutil.copy(finished / "small.yml", tmp_path)
-    output, _ = dqc("compare", "small.yml", "--report", "t", "--set", "matrix.seed.seed=[0]", cwd=tmp_path)
+    output, _ = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path)
     assert not (tmp_path / "runs").exists() and "90.50" in output
     before, after = (json.loads((folder / "t/table.json").read_text())["rows"] for folder in (finished, tmp_path))
-    assert [row["runs"] for row in after] == [row["runs"][:1] for row in before]
+    assert [row["runs"] for row in after] == [row["runs"] for row in before]
     (tmp_path / "t" / "table.json").write_text("{}")
     _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
     assert "table.json: is not a table of dqc compare" in error
+
+
+def test_a_narrowed_family_does_not_take_runs_from_a_report(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "t", tmp_path / "t")
+    shutil.copy(finished / "small.yml", tmp_path)
+    before = (tmp_path / "t/table.json").read_text()
+    narrowed = ("--set", "matrix.seed.seed=[0]", "--report", "t")
+    _, error = dqc("compare", "small.yml", *narrowed, cwd=tmp_path, code=1)
+    assert "t/table.json: has 2 runs that --set leaves out, such as small-3-seed1" in error
+    assert (tmp_path / "t/table.json").read_text() == before and not (tmp_path / "runs").exists()
 
 
 def test_check_shows_the_runs(finished: Path) -> None:
