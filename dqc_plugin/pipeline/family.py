@@ -27,13 +27,13 @@ def run_family(
     begin: told the number (from 0) of each cell that is run. A cell that fails does not stop the others; one that
     another process is running is left to it, so that several processes share the work.
     known: digests of schedules that were run elsewhere.
-    Gives what went wrong, a text for each cell that failed. Raises ScheduleError, before anything runs, for settings
-    that do not fit the network.
+    Gives what went wrong, a text for each cause with the cells that it stopped. Raises ScheduleError, before anything
+    runs, for settings that do not fit the network.
     """
     _check_layers(family)
     folders = [cell_folder(out, cell) for cell in family.cells]
     beside = [kept.parent for kept in sorted(out.parent.glob("*/*/schedule.json")) if kept.parent.parent != out]
-    failed: list[str] = []
+    failed: dict[str, list[str]] = {}
     for number, (cell, folder) in enumerate(zip(family.cells, folders, strict=True)):
         if cell.schedule.digest() in known or is_finished(folder, cell.schedule):
             continue
@@ -44,8 +44,8 @@ def run_family(
         except FolderInUse:
             continue
         except RunError as error:
-            failed.append(f"{cell.schedule.name}: {error}")
-    return failed
+            failed.setdefault(str(error), []).append(cell.schedule.name)
+    return [f"{_first_of(cells)}: {cause}" for cause, cells in failed.items()]
 
 
 def cell_folder(out: Path, cell: Cell) -> Path:
@@ -63,6 +63,10 @@ def is_finished(folder: Path, schedule: Schedule) -> bool:
         return bool(json.loads(kept.read_text(encoding="utf-8"))["digest"] == schedule.digest())
     except (ValueError, KeyError):
         return False
+
+
+def _first_of(cells: list[str]) -> str:
+    return cells[0] if len(cells) == 1 else f"{cells[0]} and {len(cells) - 1} more"
 
 
 def _check_layers(family: Family) -> None:

@@ -146,3 +146,12 @@ def test_errors(finished: Path) -> None:
     assert "is not a run folder" in error
     _, error = dqc("compare", "small.yml", "runs", cwd=finished, code=1)
     assert "small.yml: a family is compared by itself" in error
+
+
+def test_what_stops_several_runs_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "small.yml").write_text(FAMILY)
+    start = 'stages.0.train={"checkpoint": "none-{seed}.pt"}'
+    _, error = dqc("compare", "small.yml", "--set", start, cwd=tmp_path, code=1)
+    first, second = error.splitlines()
+    assert first == "error: small-3-seed0 and 1 more: none-0.pt: no such checkpoint"
+    assert second == "small-3-seed1 and 1 more: none-1.pt: no such checkpoint"
