@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dqc_plugin.errors import ConfigError, RunError
+from dqc_plugin.report.layer_figures import FILE_NAME, Figures, read_layer_figures
 from dqc_plugin.report.runs import Run
 
-_LEFT_OUT = ("labels", "schedule", "file")
+_LEFT_OUT = ("labels", "schedule", "file", "layers")
 
 
 def as_record(run: Run) -> dict[str, Any]:
@@ -20,16 +21,16 @@ def as_record(run: Run) -> dict[str, Any]:
 
 
 def read_known(folder: Path | None) -> dict[str, Run]:
-    """The runs in a report's ``table.json`` by the digest of their schedule; none if there is no report.
+    """The runs in a report's ``table.json`` by the digest of their schedule, with the figures of its ``layers.csv``.
 
-    Raises RunError for a file that is no such table.
+    None if there is no report. Raises RunError for a file that is no such table.
     """
-    path = folder / "table.json" if folder else None
-    if path is None or not path.exists():
+    if folder is None or not (path := folder / "table.json").exists():
         return {}
+    layers = read_layer_figures(folder / FILE_NAME)
     try:
         records = [record for row in json.loads(path.read_text(encoding="utf-8"))["rows"] for record in row["runs"]]
-        return {record["digest"]: _run(record) for record in records}
+        return {record["digest"]: _run(record, layers.get(record["digest"])) for record in records}
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: is not a table of dqc compare ({error}); delete it to run the family anew") from None
 
@@ -44,5 +45,5 @@ def require_kept(known: Mapping[str, Run], digests: Container[str], folder: Path
         )
 
 
-def _run(record: Mapping[str, Any]) -> Run:
-    return Run(**{**record, "epochs": tuple(record["epochs"])}, labels={}, schedule={}, file=None)
+def _run(record: Mapping[str, Any], layers: Figures | None) -> Run:
+    return Run(**{**record, "epochs": tuple(record["epochs"])}, labels={}, schedule={}, file=None, layers=layers)

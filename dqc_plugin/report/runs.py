@@ -18,8 +18,8 @@ class Run:
 
     labels: what tells it from the runs beside it. accuracy_percent: at its end, 0 to 100; float_percent: after float
     training, None without such a stage. bytes, ratio: of the compressed file, None without one; file: where it
-    is, if it is still there. measured_on: test
-    or validation. schedule: in canonical form. environment: as in environment.json, {} if there is none.
+    is, if it is still there; layers: its figures, as a report kept them. measured_on: test or validation.
+    schedule: in canonical form. environment: as in environment.json, {} if there is none.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Run:
     digest: str
     schedule: Mapping[str, Any]
     environment: Mapping[str, Any]
+    layers: Mapping[str, Sequence[float]] | None = None
 
 
 def read_run(folder: Path, labels: Mapping[str, str] | None = None, digest: str | None = None) -> Run | None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.report.document import Document
+from dqc_plugin.report.layer_figures import FILE_NAME, as_csv, layer_figures
 from dqc_plugin.report.layers import layer_columns, layer_rows
 from dqc_plugin.report.plot import write_plot
+from dqc_plugin.report.runs import Run
 from dqc_plugin.report.table import columns, table_rows
 
 
 def write_report(document: Document, folder: Path) -> None:
     """table.md, table.csv and table.json; where runs have files also plot.png and plot.svg.
 
-    layers.md is written where all these files are at hand.
+    layers.md and layers.csv are written where the layers of all these files are known: from the files themselves, or
+    from an earlier layers.csv.
     """
     write_markdown(document, folder / "table.md")
     write_csv(document, folder / "table.csv")
@@ -26,18 +30,12 @@ def write_report(document: Document, folder: Path) -> None:
     runs = [run for row in document.rows for run in row.runs if run.bytes is not None]
     if runs:
         write_plot(document, folder / "plot")
-    if runs and all(run.file for run in runs):
-        write_layers(document, folder / "layers.md")
+        _write_layers(document, runs, folder)
 
 
 def write_markdown(document: Document, path: Path) -> None:
     """A table, and below it the command, seeds, epochs, versions, machine and date."""
     _write_table(document, path, columns(document), table_rows(document))
-
-
-def write_layers(document: Document, path: Path) -> None:
-    """The same for the layers of the compressed files."""
-    _write_table(document, path, layer_columns(document), layer_rows(document))
 
 
 def write_csv(document: Document, path: Path) -> None:
@@ -55,6 +53,15 @@ def write_csv(document: Document, path: Path) -> None:
 def write_json(document: Document, path: Path) -> None:
     """Everything, each run behind a row too."""
     _write(path, json.dumps(document.as_dict(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_layers(document: Document, runs: Sequence[Run], folder: Path) -> None:
+    found = [(run, figures) for run in runs if (figures := layer_figures(run))]
+    if len(found) < len(runs):
+        return
+    rows = layer_rows(document, {id(run): figures for run, figures in found})
+    _write_table(document, folder / "layers.md", layer_columns(document), rows)
+    _write(folder / FILE_NAME, as_csv(found))
 
 
 def _write_table(document: Document, path: Path, names: list[str], rows: list[list[str]]) -> None:

@@ -117,6 +117,12 @@ def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) ->
     assert not (tmp_path / "runs").exists() and "90.50" in output
     before, after = (json.loads((folder / "t/table.json").read_text())["rows"] for folder in (finished, tmp_path))
     assert [row["runs"] for row in after] == [row["runs"] for row in before]
+    for name in ("layers.md", "layers.csv"):
+        assert (tmp_path / "t" / name).read_text() == (finished / "t" / name).read_text()
+    (tmp_path / "t" / "layers.csv").write_text("fc1,300\nfc2,100\n")
+    _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
+    assert "layers.csv: is not a list of layers by dqc compare" in error
+    (tmp_path / "t" / "layers.csv").unlink()
     (tmp_path / "t" / "table.json").write_text("{}")
     _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
     assert "table.json: is not a table of dqc compare" in error
