@@ -13,11 +13,13 @@ from dqc_plugin.report.rows import Row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 _MOST_SERIES = 6
 _LEAST_SPAN = 1.01
+_LINEAR_SPAN = 1.8
 _INCHES_OF_A_LETTER, _INCHES_OF_A_MARKER = 0.065, 0.55  # of the legend, at font size 9
 STYLE = {"svg.hashsalt": "dqc", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
@@ -165,21 +167,27 @@ def _draw_star(axes: Axes, x: list[float], y: list[float], colour: str, label: s
 
 
 def label_sizes(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
     low, high = axes.dataLim.intervalx
     if 0 < high / low < _LEAST_SPAN:  # one size: matplotlib leaves the axis no width, or warns and makes it a decade
         axes.autoscale(False, axis="x")
         axes.set_xlim(low / _LEAST_SPAN, high * _LEAST_SPAN)
     low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(
-        LogLocator(subs=(1, 2, 5) if high / low > 4 else (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
-    )
+    axes.xaxis.set_major_locator(_size_locator(high / low))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     kilo = high >= 1000
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1000 if kilo else size:g}"))
     axes.set_xlabel("file size, kB (1 kB = 1000 bytes)" if kilo else "file size, bytes")
+
+
+def _size_locator(span: float) -> Locator:
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    if span < _LINEAR_SPAN:  # between round numbers of a decade there may be none
+        return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+    return LogLocator(subs=(1, 2, 5) if span > 4 else (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
 
 
 def save_figure(figure: Any, path: Path, ending: str) -> Path:
