@@ -30,7 +30,7 @@ def read_known(folder: Path | None) -> dict[str, Run]:
     layers = read_layer_figures(folder / FILE_NAME)
     try:
         records = [record for row in json.loads(path.read_text(encoding="utf-8"))["rows"] for record in row["runs"]]
-        return {record["digest"]: _run(record, layers.get(record["digest"])) for record in records}
+        return {record["digest"]: _run(record, layers.get((record["digest"], record["bytes"]))) for record in records}
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: is not a table of dqc compare ({error}); delete it to run the family anew") from None
 

@@ -14,7 +14,7 @@ from dqc_plugin.errors import RunError
 from dqc_plugin.report.runs import Run
 
 FILE_NAME = "layers.csv"
-_KEYS = ("digest", "run", "layer")
+_KEYS = ("digest", "file_bytes", "run", "layer")
 _FIGURES = (
     "weights", "kept_percent", "weight_bits_quantized", "weight_bits_coded", "index_bits_quantized",
     "index_bits_coded", "rate_percent_quantized", "rate_percent_coded",
@@ -50,24 +50,27 @@ def as_csv(runs: Sequence[tuple[Run, Figures]]) -> str:
     writer.writerow([*_KEYS, *_FIGURES])
     for run, figures in runs:
         for layer, values in figures.items():
-            writer.writerow([run.digest, run.name, layer, *map(_plain, values)])
+            writer.writerow([run.digest, run.bytes, run.name, layer, *map(_plain, values)])
     return text.getvalue()
 
 
-def read_layer_figures(path: Path) -> dict[str, dict[str, list[float]]]:
-    """Of each run by the digest of its schedule, as ``as_csv`` wrote them; none without such a file.
+def read_layer_figures(path: Path) -> dict[tuple[str, int], Figures]:
+    """Of each run by its schedule's digest and its file's bytes, as ``as_csv`` wrote them; none without such a file.
 
-    Raises RunError for another file.
+    A run that was run again has another file. Raises RunError for a file that is no such list, or is cut off.
     """
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[tuple[str, int], dict[str, list[float]]] = {}
     if not path.exists():
-        return found
+        return {}
     try:
         for line in csv.DictReader(StringIO(path.read_text(encoding="utf-8"))):
-            found.setdefault(line["digest"], {})[line["layer"]] = [float(line[name]) for name in _FIGURES]
+            layers = found.setdefault((line["digest"], int(line["file_bytes"])), {})
+            layers[line["layer"]] = [float(line[name]) for name in _FIGURES]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: is not a list of layers by dqc compare ({error}); delete it to do without") from None
-    return found
+    if not all(_TOTAL in layers for layers in found.values()):
+        raise RunError(f"{path}: is cut off; delete it to do without")
+    return dict(found)
 
 
 def _plain(value: float) -> float:

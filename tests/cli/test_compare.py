@@ -119,9 +119,11 @@ def test_what_a_report_tells_is_not_run_again(finished: Path, tmp_path: Path) ->
     assert [row["runs"] for row in after] == [row["runs"] for row in before]
     for name in ("layers.md", "layers.csv"):
         assert (tmp_path / "t" / name).read_text() == (finished / "t" / name).read_text()
-    (tmp_path / "t" / "layers.csv").write_text("fc1,300\nfc2,100\n")
-    _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
-    assert "layers.csv: is not a list of layers by dqc compare" in error
+    lines = (tmp_path / "t" / "layers.csv").read_text().splitlines(keepends=True)
+    for wrong, told in ((lines[1:], "is not a list of layers by dqc compare"), (lines[:-1], "is cut off")):
+        (tmp_path / "t" / "layers.csv").write_text("".join(wrong))
+        _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
+        assert f"layers.csv: {told}" in error
     (tmp_path / "t" / "layers.csv").unlink()
     (tmp_path / "t" / "table.json").write_text("{}")
     _, error = dqc("compare", "small.yml", "--report", "t", cwd=tmp_path, code=1)
