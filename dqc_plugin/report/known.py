@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dqc_plugin.errors import ConfigError, RunError
-from dqc_plugin.report.layer_figures import FILE_NAME, Figures, read_layer_figures
+from dqc_plugin.report.layer_figures import LAYERS_FILE, Figures, read_layer_figures
 from dqc_plugin.report.runs import Run
 
 _LEFT_OUT = ("labels", "schedule", "file", "layers")
@@ -23,11 +23,11 @@ def as_record(run: Run) -> dict[str, Any]:
 def read_known(folder: Path | None) -> dict[str, Run]:
     """The runs in a report's ``table.json`` by the digest of their schedule, with the figures of its ``layers.csv``.
 
-    None if there is no report. Raises RunError for a file that is no such table.
+    No runs where there is no report. Raises RunError for a file that is no such table.
     """
     if folder is None or not (path := folder / "table.json").exists():
         return {}
-    layers = read_layer_figures(folder / FILE_NAME)
+    layers = read_layer_figures(folder / LAYERS_FILE)
     try:
         records = [record for row in json.loads(path.read_text(encoding="utf-8"))["rows"] for record in row["runs"]]
         return {record["digest"]: _run(record, layers.get((record["digest"], record["bytes"]))) for record in records}

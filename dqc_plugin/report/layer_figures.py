@@ -13,7 +13,7 @@ from dqc_plugin.artifact.report import Sizes
 from dqc_plugin.errors import RunError
 from dqc_plugin.report.runs import Run
 
-FILE_NAME = "layers.csv"
+LAYERS_FILE = "layers.csv"
 _KEYS = ("digest", "file_bytes", "run", "layer")
 _FIGURES = (
     "weights", "kept_percent", "weight_bits_quantized", "weight_bits_coded", "index_bits_quantized",

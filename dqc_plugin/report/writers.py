@@ -11,7 +11,7 @@ from typing import Any
 
 from dqc_plugin.errors import RunError
 from dqc_plugin.report.document import Document
-from dqc_plugin.report.layer_figures import FILE_NAME, as_csv, layer_figures
+from dqc_plugin.report.layer_figures import LAYERS_FILE, as_csv, layer_figures
 from dqc_plugin.report.layers import layer_columns, layer_rows
 from dqc_plugin.report.plot import write_plot
 from dqc_plugin.report.runs import Run
@@ -61,7 +61,7 @@ def _write_layers(document: Document, runs: Sequence[Run], folder: Path) -> None
         return
     rows = layer_rows(document, {id(run): figures for run, figures in found})
     _write_table(document, folder / "layers.md", layer_columns(document), rows)
-    _write(folder / FILE_NAME, as_csv(found))
+    _write(folder / LAYERS_FILE, as_csv(found))
 
 
 def _write_table(document: Document, path: Path, names: list[str], rows: list[list[str]]) -> None:
